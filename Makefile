@@ -1,0 +1,78 @@
+# Every habit of this repository.  `make help` lists them; a target without a `##` is not a habit.
+#
+# A fresh machine needs Python 3.11 or later, git and make.  `report` and `test` set up the rest: a
+# virtual environment in .venv, filled from the hashed lock.  Nothing has to be activated, and no
+# recipe line may fail unseen: each runs under `sh -eu`, none has a pipe.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/lock.txt
+
+MAKEFLAGS += --no-print-directory --warn-undefined-variables
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# What is installed is named by its content: a stamp per digest.  Time stamps would reinstall after
+# each `git checkout`, and would not notice another PYTHON.
+digest = $(shell { $(PYTHON) -VV; cat $(1); } | git hash-object --stdin)
+LOCKED := $(VENV)/.locked-$(call digest,$(LOCK))
+INSTALLED := $(VENV)/.installed-$(call digest,$(LOCK) pyproject.toml)
+
+# PIP_CONFIG_FILE and friends stay the user's own: an index, a proxy or a certificate is theirs to set.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install -qq
+
+.PHONY: help setup report test check fmt lock clean
+
+help: ## list the habits of this repository
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1\t\2/p' Makefile
+
+setup: $(INSTALLED) ## make .venv from the lock (quick when nothing changed)
+	@:
+
+report: setup ## run the whole chain of evidence and write reports/
+	@$(BIN)/jurat audit
+
+test: setup ## run every test
+	@$(BIN)/python -m pytest
+
+check: setup ## lint, format, types, import boundaries
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
+
+fmt: setup ## format the code, and fix what the linter can fix
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+lock: ## resolve pyproject.toml anew into the hashed lock (UPGRADE=1: newest of everything)
+	@$(PYTHON) -m venv build/lock
+	@build/lock/bin/python -m pip --disable-pip-version-check install -qq 'uv>=0.13,<0.14'
+	@build/lock/bin/uv pip compile pyproject.toml --quiet --system-certs --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+		$(if $(UPGRADE),--upgrade) --output-file $(LOCK)
+	@echo '$(LOCK) is up to date'
+
+clean: ## remove everything that a target here has made, except the committed report
+	rm -rf $(VENV) build dist examples/settlement/out reports/run.json reports/junit.xml
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+UPGRADE ?=
+
+$(LOCKED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'jurat needs Python 3.11 or later; name one with: make PYTHON=python3.11 ...' >&2; exit 2; }
+	@echo 'setup: filling $(VENV) from $(LOCK); this takes about a minute, once'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(INSTALL) --require-hashes -r $(LOCK)
+	@touch $@
+
+# The build backend comes from the lock too, so that this step reaches for nothing.
+$(INSTALLED): $(LOCKED)
+	@rm -f $(VENV)/.installed-*
+	@$(INSTALL) --no-build-isolation --no-deps --no-index -e .
+	@touch $@

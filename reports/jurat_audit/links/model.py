@@ -1,0 +1,306 @@
+"""The link from requirements to the model: TLC holds each property in each reachable state.
+
+Two questions are asked, and the second is what makes the first worth asking.  Do all properties
+hold in models that are searched completely?  And does each property fail where it must, in a
+model with one planted defect and that property alone switched on?
+
+The answers are compared with `tla/manifest.json` number by number: states, edges, depth, exit
+status, the property violated and the length of the counterexample.  A model that still passes
+but has other numbers is another model, and nobody has said so: that is a failure as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import compare, manifest, tlc
+from ..link import LinkResult, Profile, Progress, Verdict
+from ..subject import project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, TypeVar
+
+    from ..dot import State
+
+    Case = TypeVar("Case", manifest.Model, manifest.MustFail)
+    Answered = TypeVar("Answered")
+
+COMMAND = "jurat audit --link model"
+JOBS = 2  # TLC at a time: each has one worker, and a Java that helps it
+COLLISION_LIMIT = 1e-6
+"""Above this estimate of TLC's, that two states shared a fingerprint, a search counts as incomplete."""
+
+LIMITS = (
+    "The models are bounded by their constants: a fifth task is not looked at, nor a third thread.",
+    "Time is no number in the models: a deadline or the end of a grace may come at any moment.",
+    f"TLC knows states by 64-bit fingerprints, and puts the chance of a mix-up below {COLLISION_LIMIT:g}.",
+)
+
+
+def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - one profile so far
+    """Run every model of the manifest and compare each answer with what was recorded."""
+    return check(manifest.load(project_root() / "tla"), tlc.locate(), progress)
+
+
+def check(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> LinkResult:
+    """The same, for any manifest."""
+    searches = list(_searches(models, tool, progress))
+    attempts = list(_attempts(models, tool, progress))
+    answers: list[Search | Attempt] = [*searches, *attempts]
+    problems = [line for each in answers for line in each.problems] + _never_taken(models, searches)
+    figures = _figures(searches, attempts)
+    return LinkResult(
+        id="model",
+        verdict=_verdict(answers, problems),
+        command=COMMAND,
+        summary=_summary(figures),
+        figures=figures,
+        details=_details(models, searches, attempts),
+        problems=tuple(problems),
+        timings={each.name: round(each.outcome.seconds, 3) for each in answers},
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# Models in which every property must hold
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A model, what TLC answered, and what is wrong with the answer."""
+
+    model: manifest.Model
+    outcome: tlc.Outcome
+    answer: manifest.Answer
+    taken: Counter[str]
+    """Edges by the action that they are labelled with."""
+    properties: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.model.name
+
+
+def _searches(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> Iterator[Search]:
+    def ask(model: manifest.Model) -> tuple[tlc.Outcome, Counter[str]]:
+        outcome, graph = tlc.graph(tool, models.check(model), models.modules[model.module].variables)
+        return outcome, Counter(action for _, action, _ in graph.edges)
+
+    for model, (outcome, taken) in _in_order(ask, models.models, progress, "model"):
+        answer = manifest.answered(outcome, taken.total())
+        yield Search(
+            model=model,
+            outcome=outcome,
+            answer=answer,
+            taken=taken,
+            properties=models.properties_of(model),
+            problems=tuple(_wrong_search(model, outcome, answer, models.modules[model.module].variables)),
+        )
+
+
+def _wrong_search(
+    model: manifest.Model, outcome: tlc.Outcome, answer: manifest.Answer, variables: tuple[str, ...]
+) -> Iterator[str]:
+    if outcome.found is not tlc.Found.OK:
+        yield f"{model.name}: {_what(outcome)}"
+        yield from story(outcome, variables)
+        return
+    if float(outcome.collision) >= COLLISION_LIMIT:
+        yield f"{model.name}: fingerprints may have collided, with probability {outcome.collision}"
+    yield from manifest.differences(model.name, model.expect, answer)
+
+
+def _never_taken(models: manifest.Manifest, searches: list[Search]) -> list[str]:
+    """Actions that no model ever takes, and labels that the manifest does not know."""
+    lines = []
+    for module in models.modules.values():
+        taken = {label for each in searches if each.model.module == module.name for label in each.taken}
+        lines += [
+            f"{module.name}: no model takes the action {name}" for name in module.actions if name not in taken
+        ]
+        lines += [
+            f"{module.name}: an action {name} that {manifest.FILE} does not list"
+            for name in sorted(taken - set(module.actions))
+        ]
+    return lines
+
+
+# ---------------------------------------------------------------------------------------------
+# Models that must fail
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A model that must fail, what TLC answered, and what is wrong with the answer."""
+
+    case: manifest.MustFail
+    outcome: tlc.Outcome
+    problems: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The case's."""
+        return self.case.name
+
+
+def _attempts(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> Iterator[Attempt]:
+    def ask(case: manifest.MustFail) -> tlc.Outcome:
+        return tlc.run(tool, models.check_failing(case))
+
+    for case, outcome in _in_order(ask, models.must_fail, progress, "must fail"):
+        yield Attempt(case=case, outcome=outcome, problems=tuple(_wrong_attempt(case, outcome)))
+
+
+def _wrong_attempt(case: manifest.MustFail, outcome: tlc.Outcome) -> Iterator[str]:
+    if outcome.found is tlc.Found.OK:
+        searched = f"TLC searched all {outcome.distinct:,} states"
+        yield f"{case.name}: {case.property} does not find that {case.says}: {searched}"
+    elif outcome.violated != case.property:
+        yield f"{case.name}: {case.property} must be violated, but {_what(outcome)}"
+    else:
+        failure = manifest.Failure(exit=outcome.exit_status or 0, depth=outcome.depth)
+        yield from manifest.differences(case.name, case.expect, failure)
+
+
+# ---------------------------------------------------------------------------------------------
+# Both
+# ---------------------------------------------------------------------------------------------
+
+
+def _in_order(
+    ask: Callable[[Case], Answered], cases: Sequence[Case], progress: Progress, what: str
+) -> Iterator[tuple[Case, Answered]]:
+    """Each case with its answer, in the order of the manifest, a few being asked at a time."""
+    with ThreadPoolExecutor(JOBS) as pool:
+        futures = [pool.submit(ask, case) for case in cases]
+        try:
+            for number, (case, future) in enumerate(zip(cases, futures, strict=True), start=1):
+                progress.step(f"{what} {number} of {len(cases)}: {case.name}")
+                yield case, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _what(outcome: tlc.Outcome) -> str:
+    """The outcome in a few words."""
+    match outcome.found:
+        case tlc.Found.OK:
+            return "everything holds"
+        case tlc.Found.ERROR | tlc.Found.UNDETERMINED:
+            return f"{outcome.found}: {outcome.error}"
+        case tlc.Found.DEADLOCK:
+            return f"deadlock after {outcome.depth} states"
+        case _:
+            return f"{outcome.violated} is violated after {outcome.depth} states"
+
+
+def story(outcome: tlc.Outcome, variables: tuple[str, ...]) -> Iterator[str]:
+    """A counterexample, a line per state: the action, and what it changed."""
+    before: State | None = None
+    for number, each in enumerate(outcome.trace, start=1):
+        values = dict(each.values)
+        after = tuple(values[name] for name in variables)
+        shown = (
+            compare.show(after, variables)
+            if before is None
+            else compare.show_change(before, after, variables)
+        )
+        yield f"  {number:2} {each.action or 'Init'}: {shown}"
+        before = after
+    if outcome.ending:
+        yield f"     {outcome.ending}"
+
+
+def _verdict(answers: list[Search | Attempt], problems: list[str]) -> Verdict:
+    """Broken evidence is a failure; evidence that could not be had within the limits is undetermined."""
+    if not problems:
+        return Verdict.PASS
+    stopped = [each for each in answers if each.outcome.found is tlc.Found.UNDETERMINED]
+    of_those = {line for each in stopped for line in each.problems}
+    return Verdict.UNDETERMINED if stopped and of_those == set(problems) else Verdict.FAIL
+
+
+def _figures(searches: list[Search], attempts: list[Attempt]) -> dict[str, int | str]:
+    done = [each.answer for each in searches if each.outcome.complete]
+    violated = [each for each in attempts if each.outcome.violated == each.case.property]
+    return {
+        "models": len(done),
+        "properties": len({name for each in searches if each.outcome.complete for name in each.properties}),
+        "states": sum(answer.distinct for answer in done),
+        "edges": sum(answer.edges for answer in done),
+        "depth": max((answer.depth for answer in done), default=0),
+        "actions": len({label for each in searches for label in each.taken}),
+        "expected_failures": len(violated),
+        "properties_shown_to_fail": len({each.case.property for each in violated}),
+    }
+
+
+def _summary(figures: dict[str, int | str]) -> str:
+    return (
+        "{properties} properties hold in all {states:,} states and {edges:,} steps of {models} models; "
+        "{properties_shown_to_fail} of them fail, as they must, in {expected_failures} models with a defect"
+    ).format_map(figures)
+
+
+def _details(models: manifest.Manifest, searches: list[Search], attempts: list[Attempt]) -> dict[str, Any]:
+    return {
+        "properties": [
+            {"name": name, "model": each.name, "holds": each.outcome.complete}
+            for each in searches
+            for name in each.properties
+            if each.outcome.complete or name == each.outcome.violated
+        ],
+        "tables": [_models_table(searches), _actions_table(models, searches), _attempts_table(attempts)],
+        "limits": list(LIMITS),
+    }
+
+
+def _models_table(searches: list[Search]) -> dict[str, Any]:
+    return {
+        "title": "Models in which every property must hold",
+        "columns": ["model", "constants", "checks", "states", "edges", "depth", "what it is there for"],
+        "rows": [
+            [
+                each.name,
+                ", ".join(f"{name} = {value}" for name, value in each.model.constants.items()),
+                f"{len(each.properties)} properties" if len(each.properties) > 1 else each.properties[0],
+                each.answer.distinct,
+                each.answer.edges,
+                each.answer.depth,
+                each.model.says,
+            ]
+            for each in searches
+        ],
+    }
+
+
+def _actions_table(models: manifest.Manifest, searches: list[Search]) -> dict[str, Any]:
+    safety = [each for each in searches if each.model.checks == "safety"]
+    return {
+        "title": "Steps by action",
+        "columns": ["action", *(each.name for each in safety)],
+        "rows": [
+            [action, *(each.taken[action] for each in safety)]
+            for module in models.modules.values()
+            for action in module.actions
+        ],
+    }
+
+
+def _attempts_table(attempts: list[Attempt]) -> dict[str, Any]:
+    return {
+        "title": "Models that must fail: one defect, one property",
+        "columns": ["defect", "property that must find it", "violated", "states in the counterexample"],
+        "rows": [
+            [each.case.says, each.case.property, each.outcome.violated or "nothing", each.outcome.depth]
+            for each in attempts
+        ],
+    }

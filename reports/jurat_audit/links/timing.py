@@ -1,0 +1,89 @@
+"""The link from the worker to time: shutdowns last exactly as long as their formulas say.
+
+The shipped worker runs in virtual time, in whole nanoseconds, and the length of each
+shutdown is compared with a closed form, with no tolerance.  Each closed form is also held
+against a worker with a defect of time, and must then fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jurat_sim.errors import BenchError
+from jurat_sim.timing import CLOSED_FORMS, measure
+
+from ..link import LinkResult, Profile, Progress, Verdict
+
+if TYPE_CHECKING:
+    from jurat_sim.timing import Measurement
+
+COMMAND = "jurat audit --link timing"
+
+LIMITS = (
+    (
+        "Virtual time shows which instants the worker asks for and acts on.  How late an operating system "
+        "wakes a thread is not in it."
+    ),
+    (
+        "Each formula is held at one set of numbers.  Laws over many rates, retries and loads come with "
+        "issue 4 of 8."
+    ),
+)
+
+
+def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - every profile measures all
+    """Measure every closed form, on the worker and on one that is wrong."""
+    progress.step("measuring shutdowns in virtual time")
+    progress.total(len(CLOSED_FORMS))
+    measured: list[Measurement] = []
+    problems: list[str] = []
+    for form in CLOSED_FORMS:
+        try:
+            measurement = measure(form)
+        except BenchError as error:  # the run did not end, or the defect's patch no longer fits
+            problems.append(f"{form.name}: {error}")
+        else:
+            measured.append(measurement)
+            problems += _problems(measurement)
+        progress.advance()
+    exact = sum(it.holds for it in measured)
+    refuted = sum(it.can_fail for it in measured)
+    return LinkResult(
+        id="timing",
+        verdict=Verdict.FAIL if problems else Verdict.PASS,
+        command=COMMAND,
+        summary=(
+            f"{exact} of {len(CLOSED_FORMS)} shutdowns last exactly as long as their closed forms say, to the "
+            f"nanosecond of virtual time; {refuted} of {len(CLOSED_FORMS)} defects of time are told apart"
+        ),
+        figures={"closed_forms": len(CLOSED_FORMS), "exact": exact, "timing_defects_found": refuted},
+        details={"tables": [_forms(measured), _defects(measured)], "limits": list(LIMITS)},
+        problems=tuple(problems),
+    )
+
+
+def _problems(it: Measurement) -> list[str]:
+    problems = []
+    if not it.holds:
+        problems.append(
+            f"{it.name}: {it.formula} ns, and {it.measured_ns:,} ns were measured, not {it.expected_ns:,}"
+        )
+    if not it.can_fail:
+        problems.append(f"{it.name}: with {it.defect} ({it.defect_title}) it is the same")
+    return problems
+
+
+def _forms(measured: list[Measurement]) -> dict[str, Any]:
+    return {
+        "title": "How long a shutdown takes, in nanoseconds",
+        "columns": ["shutdown", "closed form", "expected", "measured"],
+        "rows": [[it.name, it.formula, it.expected_ns, it.measured_ns] for it in measured],
+    }
+
+
+def _defects(measured: list[Measurement]) -> dict[str, Any]:
+    return {
+        "title": "The same, with a defect of time in the worker: each must differ",
+        "columns": ["defect", "what it does", "expected", "measured"],
+        "rows": [[it.defect, it.defect_title, it.expected_ns, it.defect_ns] for it in measured],
+    }

@@ -1,0 +1,368 @@
+"""The manifest of models: what TLC is asked, and what it must answer.
+
+`tla/manifest.json` lists, for each TLA+ module, its properties; then the *models*, which are
+small enough to be searched completely and in which every property must hold; then the models
+that *must fail*, each of them one of the former with a single edit of its module and a single
+property switched on.  The second list is the proof that the first is worth something: a
+property that no defect can violate says nothing.  So each property must be violated there, or
+the manifest names the properties that imply it; a manifest without either is refused.
+
+Beside each model stands what TLC answered when it was recorded: exit status, states, edges,
+depth.  The link `model` compares every one of these numbers.  A change of the rule changes
+them, and whoever changes the rule records them anew, on purpose, and has the difference in
+the diff:
+
+    python -m jurat_audit.manifest --record
+
+No audit ever does that.  `python -m jurat_audit.manifest --cfg MODEL` prints the configuration
+of a model, for running TLC by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import tlc
+from .errors import AuditError
+from .subject import project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE = "manifest.json"
+SCHEMA_VERSION = 1
+
+SAFETY = "Spec"
+"""The specification without fairness, under which invariants and action properties are checked."""
+
+_SECTIONS = {"schema_version", "modules", "models", "must_fail"}
+
+
+class ManifestError(AuditError):
+    """The manifest contradicts itself or the modules that it is about: correct it there."""
+
+
+# ---------------------------------------------------------------------------------------------
+# What is in it
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A TLA+ module, and what is claimed of it."""
+
+    name: str
+    variables: tuple[str, ...]
+    actions: tuple[str, ...]
+    """The labels of its steps.  Each must be taken in one of the models at least."""
+    invariants: tuple[str, ...]
+    action_properties: tuple[str, ...]
+    liveness: Mapping[str, str]
+    """Each temporal property, and the specification, with the fairness it needs, that implies it."""
+    implied: Mapping[str, str]
+    """Properties without a model of their own that must fail, and why they cannot have one."""
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.invariants, *self.action_properties, *self.liveness)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What TLC answers about a model in which everything holds."""
+
+    exit: int
+    distinct: int
+    generated: int
+    edges: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A module with its constants, searched completely."""
+
+    name: str
+    says: str
+    """What it is there for."""
+    module: str
+    constants: Mapping[str, int]
+    checks: str
+    """`safety` for all invariants and action properties, or the name of a temporal property."""
+    compare: bool
+    """Whether the link `equivalence` compares its graph with the executable specification."""
+    expect: Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One edit of a module: in the definition of that name, this text, there once, becomes that."""
+
+    definition: str
+    replace: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """How TLC answers when a property is violated."""
+
+    exit: int
+    depth: int
+    """States in the counterexample, from the initial one to the last that is new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MustFail:
+    """A model with one defect, which one property must find."""
+
+    name: str
+    says: str
+    """What is wrong in it."""
+    model: str
+    """The model that it is, but for the edit."""
+    property: str
+    edit: Edit
+    expect: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """All of it, and the text of the modules."""
+
+    modules: Mapping[str, Module]
+    models: tuple[Model, ...]
+    must_fail: tuple[MustFail, ...]
+    sources: Mapping[str, str]
+
+    def model(self, name: str) -> Model:
+        """The model of that name."""
+        for model in self.models:
+            if model.name == name:
+                return model
+        known = ", ".join(model.name for model in self.models)
+        raise ManifestError(f"{FILE}: no model {name!r}; the models are {known}")
+
+    def properties_of(self, model: Model) -> tuple[str, ...]:
+        """The properties that are checked in a model."""
+        module = self.modules[model.module]
+        return module.properties[: -len(module.liveness)] if model.checks == "safety" else (model.checks,)
+
+    def check(self, model: Model) -> tlc.Check:
+        """The question to TLC that a model is."""
+        return self._question(model, self.properties_of(model), self.sources)
+
+    def check_failing(self, case: MustFail) -> tlc.Check:
+        """The question to TLC that a model which must fail is: one edit, one property."""
+        model = self.model(case.model)
+        edited = {**self.sources, model.module: edited_text(self.sources[model.module], case.edit, case.name)}
+        return self._question(model, (case.property,), edited, brief=True)
+
+    def _question(
+        self, model: Model, names: tuple[str, ...], sources: Mapping[str, str], *, brief: bool = False
+    ) -> tlc.Check:
+        module = self.modules[model.module]
+        specifications = {module.liveness.get(name, SAFETY) for name in names}
+        return tlc.Check(
+            module=model.module,
+            sources=sources,
+            constants=model.constants,
+            specification=specifications.pop(),
+            invariants=tuple(name for name in names if name in module.invariants),
+            properties=tuple(name for name in names if name not in module.invariants),
+            brief=brief,
+        )
+
+
+def edited_text(text: str, edit: Edit, name: str) -> str:
+    """The text of a module after one edit, or an error that says which anchor is gone or ambiguous.
+
+    A definition ends at the first blank line, as in every module here.
+    """
+    heads = list(re.finditer(rf"^{re.escape(edit.definition)}(?:\([^)]*\))?\s*==", text, re.MULTILINE))
+    if len(heads) != 1:
+        raise ManifestError(f"{FILE}: {name}: {len(heads)} definitions of {edit.definition}, not one")
+    start = heads[0].start()
+    end = text.find("\n\n", start)
+    definition = text[start:end]
+    if (times := definition.count(edit.replace)) != 1:
+        raise ManifestError(
+            f"{FILE}: {name}: {edit.replace!r} is {times} times in {edit.definition}, not once"
+        )
+    return text[:start] + definition.replace(edit.replace, edit.by) + text[end:]
+
+
+# ---------------------------------------------------------------------------------------------
+# Reading it
+# ---------------------------------------------------------------------------------------------
+
+
+def load(folder: Path) -> Manifest:
+    """Read and check the manifest in a folder of TLA+ modules."""
+    raw = _read(folder)
+    manifest = Manifest(
+        modules={row["name"]: _as(Module, row) for row in raw["modules"]},
+        models=tuple(_as(Model, row, expect=Answer) for row in raw["models"]),
+        must_fail=tuple(_as(MustFail, row, expect=Failure, edit=Edit) for row in raw["must_fail"]),
+        sources={path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.tla"))},
+    )
+    _check(manifest)
+    return manifest
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads((folder / FILE).read_text("utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{folder / FILE}: {error.strerror}") from None
+    except ValueError as error:
+        raise ManifestError(f"{FILE}: {error}") from None
+    if not isinstance(raw, dict) or raw.keys() != _SECTIONS or raw["schema_version"] != SCHEMA_VERSION:
+        raise ManifestError(f"{FILE}: not {', '.join(sorted(_SECTIONS))} of version {SCHEMA_VERSION}")
+    return raw
+
+
+_Row = TypeVar("_Row")
+
+
+def _as(kind: type[_Row], row: dict[str, Any], **nested: type[Any]) -> _Row:
+    """A row of the file as its type.  Each field must be there, and nothing else."""
+    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]  # every _Row is a dataclass
+    if row.keys() != names:
+        odd = ", ".join(sorted(row.keys() ^ names))
+        raise ManifestError(f"{FILE}: {row.get('name', kind.__name__)!r} lacks, or has too much: {odd}")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    return kind(**values | {name: _as(each, row[name]) for name, each in nested.items()})
+
+
+def _check(manifest: Manifest) -> None:
+    """Refuse a manifest that speaks of what is not there, or leaves a property without a witness."""
+    names = [model.name for model in manifest.models] + [case.name for case in manifest.must_fail]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        raise ManifestError(f"{FILE}: two models are called {name!r}")
+    for module in manifest.modules.values():
+        if module.name not in manifest.sources:
+            raise ManifestError(f"{FILE}: no {module.name}.tla")
+        _check_witnesses(module, manifest)
+    for model in manifest.models:
+        if model.module not in manifest.modules:
+            raise _stray(model.name, model.module)
+        if model.checks not in ("safety", *manifest.modules[model.module].liveness):
+            raise _stray(model.name, model.checks)
+    for case in manifest.must_fail:
+        module = manifest.modules[manifest.model(case.model).module]
+        if case.property not in module.properties:
+            raise _stray(case.name, case.property)
+        manifest.check_failing(case)  # for its anchors
+
+
+def _check_witnesses(module: Module, manifest: Manifest) -> None:
+    """Each property is checked in a model, and violated in one that must fail or implied by others."""
+    checked = {
+        name
+        for each in manifest.models
+        if each.module == module.name
+        for name in manifest.properties_of(each)
+    }
+    violated = {case.property for case in manifest.must_fail}
+    for name in module.properties:
+        if name not in checked:
+            raise ManifestError(f"{FILE}: {name} is checked in no model")
+        if (name in violated) == (name in module.implied):
+            raise ManifestError(
+                f"{FILE}: {name} must be violated in a model that must fail, or else be implied"
+            )
+    if strangers := sorted(module.implied.keys() - set(module.properties)):
+        raise _stray(f"implied in {module.name}", strangers[0])
+
+
+def _stray(where: str, name: str) -> ManifestError:
+    return ManifestError(f"{FILE}: {where}: {name!r} is not known")
+
+
+# ---------------------------------------------------------------------------------------------
+# Recording it, deliberately
+# ---------------------------------------------------------------------------------------------
+
+
+def record(folder: Path, tool: tlc.Tlc) -> list[str]:
+    """Ask TLC everything, write down what it answers, and say what changed.
+
+    What is *expected* is never recorded: a model that does not pass, or that must fail and does
+    not violate its own property, stops the recording and leaves the file as it is.
+    """
+    manifest, raw = load(folder), _read(folder)
+    changes = []
+    for model, row in zip(manifest.models, raw["models"], strict=True):
+        outcome, graph = tlc.graph(tool, manifest.check(model), manifest.modules[model.module].variables)
+        if outcome.found is not tlc.Found.OK:
+            raise ManifestError(
+                f"{model.name}: {outcome.found} {outcome.violated or outcome.error}; not recorded"
+            )
+        answer = answered(outcome, len(graph.edges))
+        changes += differences(model.name, model.expect, answer)
+        row["expect"] = _as_row(answer)
+    for case, row in zip(manifest.must_fail, raw["must_fail"], strict=True):
+        outcome = tlc.run(tool, manifest.check_failing(case))
+        if outcome.violated != case.property:
+            raise ManifestError(f"{case.name}: {outcome.found}, not {case.property} violated; not recorded")
+        failure = Failure(exit=outcome.exit_status or 0, depth=outcome.depth)
+        changes += differences(case.name, case.expect, failure)
+        row["expect"] = _as_row(failure)
+    (folder / FILE).write_text(json.dumps(raw, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return changes
+
+
+def answered(outcome: tlc.Outcome, edges: int) -> Answer:
+    """What TLC answered about a model in which everything holds."""
+    return Answer(
+        exit=outcome.exit_status or 0,
+        distinct=outcome.distinct,
+        generated=outcome.generated,
+        edges=edges,
+        depth=outcome.depth,
+    )
+
+
+def _as_row(answer: Answer | Failure) -> dict[str, int]:
+    return {each.name: getattr(answer, each.name) for each in fields(answer)}
+
+
+def differences(name: str, expected: Answer | Failure, answer: Answer | Failure) -> list[str]:
+    """A line for each number that is not as recorded."""
+    was, now = _as_row(expected), _as_row(answer)
+    return [f"{name}: {key} recorded {was[key]:,}, now {now[key]:,}" for key in now if was[key] != now[key]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of the two deliberate acts above."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jurat_audit.manifest", description="the manifest of models"
+    )
+    act = parser.add_mutually_exclusive_group(required=True)
+    act.add_argument("--record", action="store_true", help="write down what TLC answers now")
+    act.add_argument("--cfg", metavar="MODEL", help="print the configuration of a model")
+    chosen = parser.parse_args(arguments)
+    folder = project_root() / "tla"
+    try:
+        if chosen.record:
+            lines = record(folder, tlc.locate()) or ["nothing has changed"]
+        else:
+            manifest = load(folder)
+            lines = manifest.check(manifest.model(chosen.cfg)).config.splitlines()
+    except AuditError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

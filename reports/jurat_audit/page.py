@@ -1,0 +1,144 @@
+"""The report as a page: one HTML file that needs nothing else, and runs nothing.
+
+The page is drawn from the same dictionary that `audit.json` is written from.  It has no
+script and asks for nothing: the policy in its head forbids everything but its own style
+sheet, which is named by its digest, so a browser enforces what we promise.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jurat_spec import RULE_VERSION
+from jurat_spec.lifecycle import ACTIONS, STATUSES
+from markupsafe import Markup
+
+from . import pictures
+from .report import verdict_counts
+
+if TYPE_CHECKING:
+    from jurat_spec.lifecycle import Action
+
+SECTIONS = (
+    ("summary", "Summary"),
+    ("provenance", "Provenance"),
+    ("chain", "The chain of evidence"),
+    ("lifecycle", "The lifecycle, and what is forbidden"),
+    ("formal", "Formal verification"),
+    ("traceability", "Traceability"),
+    ("conformance", "Conformance and exploration"),
+    ("timing", "Timing"),
+    ("defects", "Defects, and how each was caught"),
+    ("log", "The settlement run"),
+    ("limits", "Tool confidence and limits"),
+    ("signoff", "Sign-off"),
+)
+"""The sections of the page in their order: anchor and title."""
+
+
+def render(content: dict[str, Any]) -> str:
+    """The page for this content."""
+    style = _template("audit.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    links = {link["id"]: link for link in content["links"]}
+    counts = verdict_counts(row["verdict"] for row in content["requirements"])
+    return _environment().get_template("audit.html").render(
+        content=content,
+        style=Markup(style),  # noqa: S704 - our own file
+        style_digest=digest,
+        link=links,
+        sections=SECTIONS,
+        rule_version=RULE_VERSION,
+        requirement_counts=counts,
+        properties=_properties(content),
+        evidence_rows=[
+            [test["id"], test["requirements"], test["verdict"]] for test in content["evidence_tests"]["tests"]
+        ],
+        chain=[Markup(pictures.chain_picture(_chain_verdicts(content), wide=wide)) for wide in (True, False)],  # noqa: S704
+        lifecycle=Markup(pictures.lifecycle_picture()),  # noqa: S704 - drawn by us, and escaped
+        phases=Markup(pictures.phase_picture()),  # noqa: S704
+        transitions=pictures.transitions(),
+        statuses=STATUSES,
+        actions=[_action_row(action) for action in ACTIONS.values()],
+    )
+
+
+def _template(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text("utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["count"] = count
+    environment.filters["words"] = words
+    environment.filters["plural"] = plural
+    return environment
+
+
+def count(value: object) -> str:
+    """A whole number with its thousands apart; anything else as it is."""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def words(name: str) -> str:
+    """The name of a figure as words."""
+    return name.replace("_", " ")
+
+
+def plural(number: int, noun: str) -> str:
+    """A number with its noun, as "1 test" or "2 tests"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _action_row(action: Action) -> dict[str, Any]:
+    """A row of the rule, for a table."""
+    if action.of == "worker":
+        change = "the worker"
+    elif action.target is None:
+        change = f"{' or '.join(action.source)}, and stays so"
+    else:
+        change = f"{' or '.join(action.source)} → {action.target}"
+    return {
+        "name": action.name,
+        "by": action.by,
+        "change": change,
+        "guards": [guard.sentence for guard in action.guards],
+        "text": action.text,
+    }
+
+
+def _chain_verdicts(content: dict[str, Any]) -> dict[str, str]:
+    """The verdict of each link, and of the requirements taken together: the worst that is not planned."""
+    found = {row["verdict"] for row in content["requirements"]}
+    worst = next((verdict for verdict in ("fail", "undetermined", "pass") if verdict in found), "planned")
+    return {"requirements": worst, **{link["id"]: link["verdict"] for link in content["links"]}}
+
+
+def _properties(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each property once, with the models it was checked in and the requirements that cite it."""
+    rows = [row for link in content["links"] for row in link["details"].get("properties", [])]
+    cited: dict[str, list[str]] = {}
+    for requirement in content["requirements"]:
+        for source in requirement["evidence"]:
+            if source["kind"] == "property":
+                cited.setdefault(source["source"], []).append(requirement["id"])
+    return [
+        {
+            "name": name,
+            "holds": all(row["holds"] for row in rows if row["name"] == name),
+            "models": sorted({row["model"] for row in rows if row["name"] == name}),
+            "cited_by": cited.get(name, []),
+        }
+        for name in sorted({row["name"] for row in rows})
+    ]

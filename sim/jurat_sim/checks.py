@@ -1,0 +1,228 @@
+"""Checks: what must hold of every run of every scenario.
+
+`check` looks at a run that is over and answers with findings, the most telling first:
+
+* `conformance`: the event log is a behaviour of the specification, event by event;
+* `misuse`, `exception`: the seam was used by its rules, and no exception escaped a thread;
+* `witness`: the functions' own record agrees with the log: as many entries as Start
+  events, never two of one task at once, and outcomes as recorded;
+* `stuck`: the run came to an end;
+* `handles`: what a caller is told (status, attempts, result or exception, refusal) is what
+  the log says;
+* `shutdown`: after a stop every task is terminal, the handle says done and its report
+  names the right tasks; no thread is left but those whose function is still out.
+
+Only the specification is asked what is allowed.  Nothing here knows a rule of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jurat_spec.lifecycle import TERMINAL
+from jurat_spec.replay import NotABehaviour, Replay
+
+from .findings import Finding
+from .runtime import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .stage import Closing, Stage, Submission
+
+STEP_BOUND = "step bound"
+"""The property that is not one: the run was cut short, and nothing follows from it."""
+
+
+def check(stage: Stage) -> list[Finding]:
+    """Everything that is wrong with this run, which is over and not yet closed."""
+    runtime = stage.runtime
+    findings: list[Finding] = []
+    replay = Replay()
+    try:
+        for event in stage.log:
+            replay.step(event)
+    except NotABehaviour as refused:
+        findings.append(Finding(f"conformance: {_action(refused.event)}: {refused.guard}", str(refused)))
+        conforms = False
+    else:
+        conforms = True
+    if runtime.ending is Ending.MISUSE:
+        findings.append(Finding("misuse", runtime.trouble))
+    for thread in runtime.threads:
+        if thread.error is not None:
+            what = type(thread.error).__name__
+            findings.append(
+                Finding(f"exception: {what}", f"{what} escaped from {thread.name}: {thread.error}")
+            )
+    over = runtime.ending is Ending.FINISHED
+    numbers = {s.handle.number: s for s in stage.submissions if s.handle is not None}
+    findings += _witness(stage, numbers, over=over)
+    if runtime.ending is Ending.STUCK:
+        findings.append(Finding("stuck", runtime.trouble))
+    elif runtime.ending is Ending.STEP_BOUND:
+        findings.append(Finding(STEP_BOUND, runtime.trouble))
+    if over and conforms:
+        findings += _handles(stage, replay, numbers)
+        findings += _shutdown(stage, replay)
+    return findings
+
+
+def _action(event: Any) -> str:
+    return str(event[1]) if isinstance(event, tuple) and len(event) > 1 else "?"
+
+
+def _witness(stage: Stage, numbers: dict[int, Submission], *, over: bool) -> Iterator[Finding]:
+    """The functions' own record against the log."""
+    inside: dict[int, str] = {}
+    entered = [0] * len(stage.submissions)
+    left: list[list[str]] = [[] for _ in stage.submissions]
+    for seen in stage.witness:
+        ticket = seen.ticket
+        if seen.what != "entered":
+            inside.pop(ticket, None)
+            left[ticket].append(seen.what)
+            continue
+        if ticket in inside:
+            yield Finding(
+                "witness: one execution at a time",
+                f"submission {ticket} entered on {seen.thread} while on {inside[ticket]}",
+            )
+        inside[ticket] = seen.thread
+        entered[ticket] += 1
+    started, ended = _logged(stage, numbers)
+    for ticket, entries in enumerate(entered):
+        if entries > started[ticket] or (over and entries != started[ticket]):
+            yield Finding(
+                "witness: as many entries as starts",
+                f"the function of submission {ticket} was entered {entries} times, "
+                f"and the log has {started[ticket]} starts of it",
+            )
+        elif over and any(
+            logged not in (None, was) for logged, was in zip(ended[ticket], left[ticket], strict=False)
+        ):
+            yield Finding(
+                "witness: outcomes as recorded",
+                f"the function of submission {ticket} {left[ticket]}, and the log has {ended[ticket]}",
+            )
+
+
+_OUTCOMES: dict[str, str | None] = {
+    "Complete": "returned",
+    "Fail": "raised",
+    "AcknowledgeCancel": "raised",
+    "LateReturn": None,  # either
+}
+
+
+def _logged(stage: Stage, numbers: dict[int, Submission]) -> tuple[list[int], list[list[str | None]]]:
+    """By ticket, what the log says: how many starts, and which outcomes."""
+    started = [0] * len(stage.submissions)
+    ended: list[list[str | None]] = [[] for _ in stage.submissions]
+    for _, action, number, _, _ in stage.log:
+        submission = numbers.get(number)
+        if submission is None:
+            continue
+        if action == "Start":
+            started[submission.ticket] += 1
+        elif action in _OUTCOMES:
+            ended[submission.ticket].append(_OUTCOMES[action])
+    return started, ended
+
+
+def _handles(stage: Stage, replay: Replay, numbers: dict[int, Submission]) -> Iterator[Finding]:
+    """What callers are told, against the log."""
+    if set(numbers) != set(replay.tasks):
+        yield Finding(
+            "handles: every accepted task has one",
+            f"handles for tasks {sorted(numbers)}, the log admits {sorted(replay.tasks)}",
+        )
+        return
+    raised = sorted(_REASONS[s.refusal] for s in stage.submissions if s.refusal is not None)
+    rejected = sorted(event[4] for event in stage.log if event[1] == "Reject")
+    if raised != rejected:
+        yield Finding("handles: refusals", f"raised for the reasons {raised}, and the log has {rejected}")
+    for number, record in replay.tasks.items():
+        handle = numbers[number].handle
+        told, logged = (handle.status, handle.attempts), (record.status, record.attempts)
+        if told != logged:
+            yield Finding("handles: status and attempts", f"task {number} says {told}, the log {logged}")
+        elif record.status in TERMINAL:
+            yield from _outcome(stage, numbers[number], record.status, record.reason)
+
+
+_REASONS = {"WorkerStopped": "closed", "QueueFull": "full"}
+
+
+def _outcome(stage: Stage, submission: Submission, status: str, reason: str) -> Iterator[Finding]:
+    """What the handle of a task that ended gives, against what its function did."""
+    handle = submission.handle
+    got = handle.exception(0)
+    jurat = stage.jurat
+    if status == "completed":
+        right = got is None and handle.result(0) == submission.value
+    elif status == "failed":
+        right = got is submission.error and got is not None
+    elif status == "abandoned":
+        right = isinstance(got, jurat.TaskAbandoned)
+    else:
+        right = isinstance(got, jurat.TaskCancelled) and got.reason == reason
+    if not right:
+        yield Finding(
+            "handles: result",
+            f"task {handle.number} is {status} and its handle gives {type(got).__name__} ({got})",
+        )
+
+
+def _shutdown(stage: Stage, replay: Replay) -> Iterator[Finding]:
+    """What holds when a shutdown is over."""
+    for closing in stage.closings:
+        yield from _closing(closing, stage)
+        if not closing.shutdown.done:
+            yield Finding("shutdown: done", "the worker has stopped and the handle does not say so")
+        yield from _report(stage, closing)
+    if not stage.closings:
+        return
+    world = replay.world
+    if world is None or world.phase != "stopped":
+        yield Finding("shutdown: stopped", "a shutdown was waited for, and the log has no Stopped")
+    for number, status in replay.statuses().items():
+        if status not in TERMINAL:
+            yield Finding("shutdown: every task terminal", f"task {number} is {status} after the stop")
+
+
+def _closing(closing: Closing, stage: Stage) -> Iterator[Finding]:
+    """The moment when `Shutdown.wait` returned."""
+    if not closing.finished:
+        yield Finding("shutdown: done", "wait without a timeout said that it had timed out")
+    kept = {
+        seen.thread
+        for seen in stage.witness
+        if seen.what == "entered" and stage.submissions[seen.ticket].handle.status == "abandoned"
+    }
+    for thread in closing.left:
+        if thread not in kept:
+            yield Finding(
+                "shutdown: no thread left", f"{thread} had not ended, and no abandoned function kept it"
+            )
+
+
+def _report(stage: Stage, closing: Closing) -> Iterator[Finding]:
+    """The shutdown's report, against the log from its beginning on."""
+    ends = {"Complete": 0, "Fail": 0, "Cancel": 1, "AcknowledgeCancel": 1, "ShutdownCancel": 1, "Abandon": 2}
+    logged: tuple[list[int], list[int], list[int]] = ([], [], [])
+    shutting_down = False
+    for _, action, number, _, _ in stage.log:
+        if action in ("BeginDrain", "StopNow"):
+            shutting_down = True
+        elif shutting_down and action in ends:
+            logged[ends[action]].append(number)
+    report = closing.shutdown.report()
+    ids = {s.handle.id: s.handle.number for s in stage.submissions if s.handle is not None}
+    told = tuple(
+        [ids.get(it) for it in part] for part in (report.finished, report.cancelled, report.abandoned)
+    )
+    if told != logged:
+        yield Finding(
+            "shutdown: report", f"finished, cancelled, abandoned are {told}, and by the log {logged}"
+        )

@@ -1,0 +1,416 @@
+"""Defects, seeded one at a time: real bugs of systems of this kind, as patches of this worker.
+
+A defect is a change of the source that is applied to a private copy at import (`build`).
+It changes what the worker does and never what it says: no event is added or taken away,
+unless saying it is what the defect breaks.  Each entry names where it must be found: the
+scenario, the grain, and how many schedules at most.  The catalogue is run with every
+audit; a defect that is not found fails it, and so does a patch that no longer fits.
+
+The ids D01 to D50 are those of the project's list of defects seen elsewhere.  L01 and on
+are lost locks: what deleting a `with lock` does, which only the grain of accesses can see,
+since the switch points of the seam go with the lock.  T01 and on are defects of time,
+which break a closed form (`timing`) and no rule of the lifecycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .build import Patch
+from .errors import UnknownDefect
+from .tokens import Grain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """One entry of the catalogue."""
+
+    id: str
+    title: str
+    breaks: tuple[str, ...]
+    """Identifiers of the requirements that it breaks."""
+    patches: tuple[Patch, ...]
+    scenario: str = ""
+    """Where it is looked for; empty for a defect of time."""
+    grain: Grain = Grain.SEAM
+    schedules: int = 2_000
+    """Within how many schedules it must be found."""
+    note: str = field(default="")
+    """What the patch does, where the title does not say it."""
+
+
+def _patch(module: str, before: str, after: str) -> Patch:
+    """A patch whose texts are written as blocks, each beginning on the line after its quotes."""
+    return Patch(module, before.removeprefix("\n"), after.removeprefix("\n"))
+
+
+_ENTRIES = (
+    Defect(
+        id="D01",
+        title="a task is visible to the threads before its status is set: running goes back to queued",
+        breaks=("LC-1", "LC-3"),
+        scenario="submit_races_stop",
+        patches=(
+            _patch(
+                "_steps",
+                """
+            task._status = QUEUED
+            core.lane += entry
+""",
+                """
+            core.lane += entry
+""",
+            ),
+            _patch(
+                "_steps",
+                """
+    return refusal, wake
+""",
+                """
+    if refusal is None:
+        task._status = QUEUED
+    return refusal, wake
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D03",
+        title="a late writer overwrites a terminal status",
+        breaks=("LC-2",),
+        scenario="drain_with_stuck_task",
+        note="an abandoned task whose function comes back after all is set to completed; the log is right",
+        patches=(
+            _patch(
+                "_steps",
+                """
+            log.append((now, "LateReturn", task._number, task._attempts, None))
+""",
+                """
+            log.append((now, "LateReturn", task._number, task._attempts, None))
+        task._status = COMPLETED
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D04",
+        title="the claim is check-then-act: two threads take one task",
+        breaks=("LC-1",),
+        scenario="submit_races_stop",
+        note="the head of the lane is looked at before the lock is taken",
+        patches=(
+            _patch(
+                "_steps",
+                """
+    wake = task = None
+    with core.lock:
+""",
+                """
+    wake = task = None
+    head = core.lane[0] if core.lane else None
+    with core.lock:
+""",
+            ),
+            _patch(
+                "_steps",
+                """
+        if core.starting and lane:
+""",
+                """
+        if core.starting and head is not None and head._status in (QUEUED, RUNNING):
+            task = head
+            if lane and lane[0] is head:
+                del lane[0]
+        elif core.starting and lane:
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D14",
+        title="a task that was cancelled while it waited still starts",
+        breaks=("TC-2",),
+        scenario="cancel_races_completion",
+        note="no look at the status at the last instant",
+        patches=(
+            _patch(
+                "_steps",
+                """
+            if task._status is not QUEUED:
+                task = _next_queued(core)
+""",
+                """
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D19",
+        title="submit looks whether the worker is open, and then enqueues: accepted, and never ends",
+        breaks=("SD-4",),
+        scenario="submit_races_stop",
+        patches=(
+            _patch(
+                "_steps",
+                """
+    refusal = wake = None
+    with core.lock:
+""",
+                """
+    refusal = wake = None
+    closed = core.phase is not OPEN
+    with core.lock:
+""",
+            ),
+            _patch(
+                "_steps",
+                """
+        if core.phase is not OPEN:
+            refusal = "closed"
+""",
+                """
+        if closed:
+            refusal = "closed"
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D20",
+        title="a thread parks after its check, outside the section: a wake-up is lost, it parks for ever",
+        breaks=("SD-4",),
+        scenario="submit_races_stop",
+        patches=(
+            _patch(
+                "_steps",
+                """
+    wake = task = None
+    with core.lock:
+""",
+                """
+    wake = task = None
+    park = False
+    with core.lock:
+""",
+            ),
+            _patch(
+                "_steps",
+                """
+            seat.parked = True
+            core.idle += (seat.gate,)
+    return task, gates, wake
+""",
+                """
+            park = True
+    if park:
+        seat.parked = True
+        core.idle += (seat.gate,)
+    return task, gates, wake
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D21",
+        title="a second stop raises",
+        breaks=("SD-1",),
+        scenario="drain_with_stuck_task",
+        patches=(
+            _patch(
+                "_worker",
+                """
+        steward = _steps.stop_now(core, core.now())
+""",
+                """
+        if core.phase is not Phase.OPEN:
+            raise WorkerStopped(core.phase)
+        steward = _steps.stop_now(core, core.now())
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D35",
+        title="a task ends its thread with SystemExit: a slot is lost, and the stop hangs",
+        breaks=("SD-4", "NF-1"),
+        scenario="submit_races_stop",
+        patches=(
+            _patch(
+                "_threads",
+                """
+    except BaseException as raised:
+""",
+                """
+    except Exception as raised:
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D37",
+        title="equal priorities start in another order than that of admission",
+        breaks=("LC-3",),
+        scenario="cancel_races_completion",
+        note="the last of the lane is taken, not the first",
+        patches=(
+            _patch(
+                "_steps",
+                """
+            task = lane[0]
+            del lane[0]
+""",
+                """
+            task = lane[-1]
+            del lane[-1]
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D44",
+        title="the worker runs a task twice and logs it once",
+        breaks=("LC-1",),
+        scenario="cancel_races_completion",
+        note="only a witness other than the log can see it",
+        patches=(
+            _patch(
+                "_threads",
+                """
+            value, error = _run(core, task)
+""",
+                """
+            _run(core, task)
+            value, error = _run(core, task)
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="L01",
+        title="the claim has lost its lock",
+        breaks=("LC-1", "LC-3"),
+        scenario="submit_races_stop",
+        grain=Grain.ACCESS,
+        note="a `with lock` deleted: its switch points at the seam are gone with it",
+        patches=(
+            _patch(
+                "_steps",
+                """
+    wake = task = None
+    with core.lock:
+""",
+                """
+    wake = task = None
+    if core.lock:
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="L02",
+        title="submit has lost its lock",
+        breaks=("LC-3", "SD-4"),
+        scenario="submit_races_stop",
+        grain=Grain.ACCESS,
+        note="a `with lock` deleted: its switch points at the seam are gone with it",
+        patches=(
+            _patch(
+                "_steps",
+                """
+    refusal = wake = None
+    with core.lock:
+""",
+                """
+    refusal = wake = None
+    if core.lock:
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T01",
+        title="the grace is granted twice when a drain turns into a stop",
+        breaks=("SD-4",),
+        patches=(
+            _patch(
+                "_steps",
+                """
+        core.log.append((now, "DrainDeadline", 0, 0, None))
+    core.grace_over_ns = now + core.grace_ns
+""",
+                """
+        core.log.append((now, "DrainDeadline", 0, 0, None))
+    core.grace_over_ns = now + 2 * core.grace_ns
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T02",
+        title="the end of the grace is rounded down to whole seconds",
+        breaks=("SD-4",),
+        patches=(
+            _patch(
+                "_steps",
+                """
+                log += ((now, "StopNow", 0, 0, None),)
+            core.grace_over_ns = now + core.grace_ns
+""",
+                """
+                log += ((now, "StopNow", 0, 0, None),)
+            core.grace_over_ns = (now + core.grace_ns) // 1_000_000_000 * 1_000_000_000
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T03",
+        title="a stop does not wake those who sleep in their contexts",
+        breaks=("TC-2", "SD-4"),
+        patches=(
+            _patch(
+                "_steps",
+                """
+            core.starting = False
+            core.tripping = True
+            core.phase = STOPPING
+            steward""",
+                """
+            core.starting = False
+            core.phase = STOPPING
+            steward""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T04",
+        title="one thread too few is started",
+        breaks=("SD-4",),
+        patches=(
+            _patch(
+                "_worker",
+                """
+            for seat in core.seats:
+""",
+                """
+            for seat in core.seats[1:]:
+""",
+            ),
+        ),
+    ),
+)
+
+DEFECTS: dict[str, Defect] = {defect.id: defect for defect in _ENTRIES}
+"""By id."""
+
+LIFECYCLE_DEFECTS: tuple[Defect, ...] = tuple(defect for defect in _ENTRIES if defect.scenario)
+"""Those that exploring must find."""
+
+
+def defect_named(id: str) -> Defect:
+    """The defect of that id, or `UnknownDefect`."""
+    try:
+        return DEFECTS[id]
+    except KeyError:
+        raise UnknownDefect(id) from None

@@ -1,0 +1,107 @@
+"""What can be wrong with what the bench is given.  One class for each condition."""
+
+from __future__ import annotations
+
+
+class BenchError(Exception):
+    """The bench was asked for something it cannot do.  The message is one line for a reader."""
+
+
+class UnknownScenario(BenchError):
+    """No scenario has this name.  `jurat_sim.scenarios.SCENARIOS` lists them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"unknown scenario: {name}")
+        self.name = name
+
+
+class UnknownDefect(BenchError):
+    """No defect has this id.  `jurat_sim.defects.DEFECTS` lists them."""
+
+    def __init__(self, defect: str) -> None:
+        super().__init__(f"unknown defect: {defect}")
+        self.defect = defect
+
+
+class UnknownGrain(BenchError):
+    """A grain is `seam` or `access`."""
+
+    def __init__(self, grain: str) -> None:
+        super().__init__(f"unknown grain: {grain} (seam or access)")
+        self.grain = grain
+
+
+class BadAnchor(BenchError):
+    """A patch's anchor does not occur exactly once in its module: the worker has changed under it.
+
+    Write the patch anew, from the source as it is now.
+    """
+
+    def __init__(self, patch: str, module: str, anchor: str, count: int) -> None:
+        first = next(line.strip() for line in anchor.splitlines() if line.strip())
+        super().__init__(f"{patch}: its anchor occurs {count} times in {module}, not once: {first!r}")
+        self.patch = patch
+        self.module = module
+        self.anchor = anchor
+        self.count = count
+
+
+class UnknownSyntax(BenchError):
+    """The build at the grain of accesses met syntax of which it does not know what it accesses.
+
+    Say in `jurat_sim.grain` what it reads and writes, or write the worker without it.
+    """
+
+    def __init__(self, kind: str, module: str, line: int) -> None:
+        super().__init__(f"{module}, line {line}: no rule says what {kind} accesses")
+        self.kind = kind
+        self.module = module
+        self.line = line
+
+
+class BadToken(BenchError):
+    """A replay token cannot be read.  Its subclasses say why."""
+
+    why = "malformed"
+
+    def __init__(self, token: str, detail: str = "") -> None:
+        shown = token if len(token) <= 80 else token[:77] + "..."
+        super().__init__(f"replay token {shown!r}: {self.why}{': ' + detail if detail else ''}")
+        self.token = token
+        self.detail = detail
+
+
+class TokenPrefix(BadToken):
+    """It does not begin with the version that this bench writes."""
+
+    why = "bad prefix"
+
+
+class TokenAlphabet(BadToken):
+    """It is not base32."""
+
+    why = "bad base32"
+
+
+class TokenTruncated(BadToken):
+    """It ends too early."""
+
+    why = "truncated"
+
+
+class TokenChecksum(BadToken):
+    """It was changed on the way."""
+
+    why = "checksum does not match"
+
+
+class TokenUnknown(BadToken):
+    """It is whole, and speaks of a scenario, a defect or a grain that this bench does not have."""
+
+    why = "from another bench"
+
+
+class TokenMisfit(BadToken):
+    """It is whole, and its schedule cannot be followed: it was recorded from other source."""
+
+    why = "does not fit"

@@ -1,0 +1,534 @@
+"""The grain of accesses: a switch point before every access to shared state.
+
+Between two operations of the seam a thread may read and write what others read and
+write.  A step that is that long is sound only if the locks are right, and whether they are
+is the question: delete a `with lock`, and its switch points go with it.  So this module
+rewrites the source of the code under test, at import, and puts a call before each access:
+
+    core.waiting += 1        tmp = point_before_load(core).waiting
+                             tmp += 1
+                             point_before_store(core).waiting = tmp
+
+The rewritten code computes what it computed before; between the evaluation of an operand
+and its use, others may run.
+
+**What is visible is defined by exclusion.**  Whatever is not in this list gets a switch
+point, and syntax that no rule below knows is refused (`UnknownSyntax`) rather than passed
+over.  Not an access to shared state is:
+
+* a local variable that no nested function uses, and a global that no function rebinds;
+* an attribute of a module, of an enumeration class, of an immutable value, or of the
+  seam's own objects (whose operations are switch points by themselves);
+* a truth test, comparison, operation or formatting on an immutable value: a number, a
+  string, bytes, a timedelta, None (and for truth, unpacking and iteration a tuple or a range as well);
+* a comparison by identity;
+* a call of a function, method or class written in Python: what its body accesses is
+  visible there;
+* entering and leaving a `with`, which are calls;
+* the stores to `self` in an `__init__` in which `self` occurs in no other way: nobody
+  else has the object yet;
+* what runs at import.
+
+Types are looked at when the access happens, so that a rule can speak of values.  A
+sequence that C code reads in one go (`a == b`, `f(*a)`) counts as one access.
+
+Why not a trace function: switching greenlets in one loses events (HOTPATH.md B3), and
+instruction offsets, hence tokens and counts, differ between versions of Python.  Source
+does not.  Prior art: the instrumentation of frontrun and of Coyote's binary rewriting.
+"""
+
+from __future__ import annotations
+
+import ast
+from datetime import timedelta
+from enum import EnumType
+from types import FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from .errors import UnknownSyntax
+from .runtime import BenchGate, BenchLock, BenchRuntime, BenchThread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_VALUES = (int, float, complex, str, bytes, timedelta, type(None))
+_FIXED = (*_VALUES, tuple, frozenset, range)
+_CONSTANT_ATTRIBUTES = (
+    *_VALUES, ModuleType, EnumType, BenchLock, BenchGate, BenchThread, BenchRuntime
+)  # fmt: skip
+_PYTHON_CALLABLES = (FunctionType, MethodType)
+
+
+class Points:
+    """The calls that rewritten code makes: one set for each build.
+
+    Each takes the place in the source (an index into `places`) and, before an access,
+    hands its operand through.  Outside a run they do nothing else.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._access: Callable[[object], None] = _nothing
+        self.places: list[str] = []
+        """What each place does, for people: "_steps.py:88 reads core.phase"."""
+
+    def use(self, runtime: BenchRuntime | None) -> None:
+        """Switch points belong to this run from now on."""
+        self._access = _nothing if runtime is None else runtime.access
+
+    def load(self, place: int, of: Any) -> Any:
+        """Before an attribute is read."""
+        if not isinstance(of, _CONSTANT_ATTRIBUTES):
+            self._access(place)
+        return of
+
+    def point(self, place: int, value: Any = None) -> Any:
+        """Before something that is visible whatever it is applied to."""
+        self._access(place)
+        return value
+
+    def whole(self, place: int, value: Any) -> Any:
+        """Before an operation that looks into a value."""
+        if not isinstance(value, _VALUES):
+            self._access(place)
+        return value
+
+    def shell(self, place: int, value: Any) -> Any:
+        """Before a truth test or an unpacking, which looks at the outermost container only."""
+        if not isinstance(value, _FIXED):
+            self._access(place)
+        return value
+
+    def inplace(self, place: int, target: Any, value: Any) -> Any:
+        """Before `target += value`, which may change the target itself."""
+        if not isinstance(target, _VALUES) or not isinstance(value, _VALUES):
+            self._access(place)
+        return value
+
+    def each(self, place: int, values: Any) -> Any:
+        """Before each item is taken."""
+        return values if isinstance(values, _FIXED) else self._one_by_one(place, iter(values))
+
+    def call(self, place: int, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Before a call, when its arguments are there."""
+        if not isinstance(function, _PYTHON_CALLABLES) and not self._is_ours(function):
+            self._access(place)
+        return function(*args, **kwargs)
+
+    def _is_ours(self, function: Any) -> bool:
+        return isinstance(function, type) and function.__module__.startswith(self._package)
+
+    def _one_by_one(self, place: int, iterator: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            self._access(place)
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            yield item
+
+
+def _nothing(place: object) -> None:
+    """No run, no switch point."""
+
+
+_VERBS: dict[type[ast.expr_context], str] = {ast.Load: "reads", ast.Store: "writes", ast.Del: "deletes"}
+
+POINTS = "__points__"
+"""The global name by which rewritten modules know their `Points`."""
+
+
+def instrument(tree: ast.Module, file: str, points: Points) -> ast.Module:
+    """The module with switch points in the bodies of its functions."""
+    rebound = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return cast("ast.Module", ast.fix_missing_locations(_Module(file, points, rebound).visit(tree)))
+
+
+class _Module(ast.NodeTransformer):
+    """Finds the functions; leaves what runs at import as it is."""
+
+    def __init__(self, file: str, points: Points, rebound: set[str]) -> None:
+        self._file = file
+        self._points = points
+        self._rebound = rebound
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        _Function(self._file, self._points, self._rebound | _captured(node), _unpublished(node)).body_of(node)
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        return cast("ast.expr", _Function(self._file, self._points, self._rebound, None).visit(node))
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        raise UnknownSyntax(type(node).__name__, self._file, node.lineno)
+
+
+def _captured(function: ast.FunctionDef) -> set[str]:
+    """Names that functions nested in this one use: if they are its variables, they are shared."""
+    names: set[str] = set()
+    for node in ast.walk(function):
+        if node is not function and isinstance(node, ast.FunctionDef | ast.Lambda):
+            own = {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
+            names |= {it.id for it in ast.walk(node) if isinstance(it, ast.Name)} - own
+    bound = {
+        it.id for it in ast.walk(function) if isinstance(it, ast.Name) and not isinstance(it.ctx, ast.Load)
+    }
+    return names & (bound | {arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)})
+
+
+def _unpublished(function: ast.FunctionDef) -> str | None:
+    """The name of `self`, if this is an `__init__` that does nothing with it but store in it."""
+    if function.name != "__init__" or not function.args.args:
+        return None
+    me = function.args.args[0].arg
+    stores = {
+        id(node.value)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and node.id == me and id(node) not in stores:
+            return None
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute):
+            return None  # it loads as well
+    return me
+
+
+class _Function(ast.NodeTransformer):
+    """Rewrites the body of one function.  Each method is a rule; what has none is refused."""
+
+    def __init__(self, file: str, points: Points, shared: set[str], unpublished: str | None) -> None:
+        self._file = file
+        self._points = points
+        self._shared = shared
+        self._unpublished = unpublished
+        self._temporaries = 0
+
+    def body_of(self, function: ast.FunctionDef) -> None:
+        """Rewrite in place."""
+        function.body = self._block(function.body)
+
+    # How a switch point is written ------------------------------------------------------------
+
+    def _label(self, verb: str, node: ast.expr) -> str:
+        """What happens at a place, for people.  To be taken before the node is rewritten."""
+        what = ast.unparse(node)
+        return f"{self._file}:{node.lineno} {verb} {what if len(what) <= 48 else what[:45] + '...'}"
+
+    def _point(self, kind: str, label: str, *operands: ast.expr | ast.keyword) -> ast.expr:
+        """`__points__.kind(place, *operands)`."""
+        places = self._points.places
+        places.append(label)
+        return ast.Call(
+            func=ast.Attribute(value=ast.Name(id=POINTS, ctx=ast.Load()), attr=kind, ctx=ast.Load()),
+            args=[ast.Constant(len(places) - 1), *[it for it in operands if isinstance(it, ast.expr)]],
+            keywords=[it for it in operands if isinstance(it, ast.keyword)],
+        )
+
+    def _expr(self, node: ast.expr) -> ast.expr:
+        return cast("ast.expr", self.visit(node))
+
+    def _shell(self, node: ast.expr, verb: str) -> ast.expr:
+        """The expression, its outermost container looked at right afterwards."""
+        if isinstance(node, ast.Tuple | ast.List | ast.Constant):
+            return self._expr(node)
+        label = self._label(verb, node)
+        return self._point("shell", label, self._expr(node))
+
+    def _test(self, node: ast.expr) -> ast.expr:
+        """The expression, its truth looked at."""
+        if isinstance(node, ast.BoolOp):
+            node.values = [self._test(value) for value in node.values]
+            return node
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            node.operand = self._test(node.operand)
+            return node
+        if isinstance(node, ast.Compare):
+            return self._expr(node)
+        return self._shell(node, "tests")
+
+    def _block(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        out: list[ast.stmt] = []
+        for statement in body:
+            new = self.visit(statement)
+            out += new if isinstance(new, list) else [new]
+        return out
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Syntax without a rule, unless it is known to access nothing beyond its parts."""
+        if not isinstance(node, _PLAIN):
+            raise UnknownSyntax(type(node).__name__, self._file, getattr(node, "lineno", 0))
+        return super().generic_visit(node)
+
+    # Expressions ---------------------------------------------------------------------------------
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """A variable: its own function's alone, unless it is shared."""
+        if node.id not in self._shared:
+            return node
+        if not isinstance(node.ctx, ast.Load):
+            raise UnknownSyntax("this way of binding a shared variable", self._file, node.lineno)
+        return ast.BoolOp(op=ast.Or(), values=[self._point("point", self._label("reads", node)), node])
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        """`a.b`, read, written or deleted."""
+        base = node.value
+        if not isinstance(node.ctx, ast.Load) and isinstance(base, ast.Name) and base.id == self._unpublished:
+            return node
+        kind = "load" if isinstance(node.ctx, ast.Load) else "point"
+        label = self._label(_VERBS[type(node.ctx)], node)
+        node.value = self._point(kind, label, self._expr(base))
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """`a[i]`, read, written or deleted: the index is the last operand."""
+        label = self._label(_VERBS[type(node.ctx)], node)
+        node.value = self._expr(node.value)
+        node.slice = self._point("point", label, self._expr(node.slice))
+        return node
+
+    def visit_Slice(self, node: ast.Slice) -> ast.expr:
+        """`i:j:k`, as the object it is."""
+        parts = [
+            ast.Constant(None) if part is None else self._expr(part)
+            for part in (node.lower, node.upper, node.step)
+        ]
+        return ast.Call(func=ast.Name(id="slice", ctx=ast.Load()), args=parts, keywords=[])
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """`f(...)`, once its arguments are there."""
+        if isinstance(node.func, ast.Name) and node.func.id == "super":
+            return node  # it looks at its caller's frame
+        label = self._label("calls", node.func)
+        function = self._expr(node.func)
+        alone = len(node.args) == 1 and not node.keywords and isinstance(node.args[0], ast.GeneratorExp)
+        args = [self._comprehension(node.args[0])] if alone else [self._expr(arg) for arg in node.args]
+        keywords = [ast.keyword(arg=it.arg, value=self._expr(it.value)) for it in node.keywords]
+        return self._point("call", label, function, *args, *keywords)
+
+    def visit_Starred(self, node: ast.Starred) -> ast.expr:
+        """`*a`: read as a whole, or bound."""
+        if isinstance(node.ctx, ast.Load):
+            node.value = self._shell(node.value, "unpacks")
+        else:
+            node.value = self._expr(node.value)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        """`a < b`, but not `a is b`."""
+        node.left = self._expr(node.left)
+        for at, (operator, right) in enumerate(zip(node.ops, node.comparators, strict=True)):
+            label = self._label("compares with", right)
+            new = self._expr(right)
+            by_identity = isinstance(operator, ast.Is | ast.IsNot)
+            node.comparators[at] = new if by_identity else self._point("whole", label, new)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """`a + b`; `a * 2` may read a list on either side."""
+        label = self._label("computes", node)
+        node.left = self._expr(node.left)
+        kind = "point" if isinstance(node.op, ast.Mult) else "whole"
+        node.right = self._point(kind, label, self._expr(node.right))
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """`not a`, `-a`."""
+        if isinstance(node.op, ast.Not):
+            return self._test(node)
+        label = self._label("computes", node)
+        node.operand = self._point("whole", label, self._expr(node.operand))
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """`a or b`: the last operand is handed out untested."""
+        node.values = [*[self._test(value) for value in node.values[:-1]], self._expr(node.values[-1])]
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """`a if b else c`."""
+        node.test = self._test(node.test)
+        node.body = self._expr(node.body)
+        node.orelse = self._expr(node.orelse)
+        return node
+
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.expr:
+        """`{a}` in an f-string."""
+        label = self._label("formats", node.value)
+        node.value = self._point("whole", label, self._expr(node.value))
+        if node.format_spec is not None:
+            node.format_spec = self._expr(node.format_spec)
+        return node
+
+    def visit_Dict(self, node: ast.Dict) -> ast.expr:
+        """`{a: b}`; `{**a}` reads a mapping as a whole."""
+        for at, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
+            node.keys[at] = None if key is None else self._expr(key)
+            node.values[at] = self._shell(value, "unpacks") if key is None else self._expr(value)
+        return node
+
+    def _comprehension(self, node: ast.expr) -> ast.expr:
+        """A comprehension, which runs here and now, item by item."""
+        if isinstance(node, ast.DictComp):
+            node.key = self._expr(node.key)
+            node.value = self._expr(node.value)
+        elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+            node.elt = self._expr(node.elt)
+        for part in node.generators:  # type: ignore[attr-defined]
+            if part.is_async:
+                raise UnknownSyntax("async comprehension", self._file, node.lineno)
+            part.iter = self._each(part.iter)
+            part.target = self._expr(part.target)
+            part.ifs = [self._test(test) for test in part.ifs]
+        return node
+
+    visit_ListComp = visit_SetComp = visit_DictComp = _comprehension  # noqa: N815
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        """A nested function; `_captured` has found what it shares."""
+        self._defaults(node.args)
+        node.body = self._expr(node.body)
+        return node
+
+    def _each(self, node: ast.expr) -> ast.expr:
+        label = self._label("iterates over", node)
+        return self._point("each", label, self._expr(node))
+
+    def _defaults(self, arguments: ast.arguments) -> None:
+        arguments.defaults = [self._expr(it) for it in arguments.defaults]
+        arguments.kw_defaults = [None if it is None else self._expr(it) for it in arguments.kw_defaults]
+
+    # Statements ----------------------------------------------------------------------------------
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        """`a = b`: each target's own rule, the value first."""
+        if any(isinstance(target, ast.Tuple | ast.List) for target in node.targets):
+            value = self._shell(node.value, "unpacks")
+        else:
+            value = self._expr(node.value)
+        for at, target in enumerate(node.targets):
+            if not isinstance(target, ast.Name):
+                node.targets[at] = self._expr(target)
+            elif target.id in self._shared:
+                value = self._point("point", self._label("writes", target), value)
+        node.value = value
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        """`a: T = b`; the annotation is for readers."""
+        if node.value is None:
+            return node
+        bare = ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
+        return self.visit_Assign(bare)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
+        """`a.b += c`: a load, an operation, a store."""
+        target = node.target
+        changes, reads, writes = (self._label(verb, target) for verb in ("changes", "reads", "writes"))
+        if isinstance(target, ast.Name):
+            if target.id in self._shared:
+                raise UnknownSyntax("augmented assignment to a shared variable", self._file, node.lineno)
+            itself = ast.Name(id=target.id, ctx=ast.Load())
+            node.value = self._point("inplace", changes, itself, self._expr(node.value))
+            return [node]
+        base = self._temporary(self._expr(target.value), node)
+        statements = [base.store]
+        if isinstance(target, ast.Attribute):
+            load: ast.expr = ast.Attribute(self._point("load", reads, base.load()), target.attr, ast.Load())
+            store: ast.expr = ast.Attribute(
+                self._point("point", writes, base.load()), target.attr, ast.Store()
+            )
+        else:
+            index = self._temporary(self._expr(target.slice), node)
+            statements.append(index.store)
+            load = ast.Subscript(base.load(), self._point("point", reads, index.load()), ast.Load())
+            store = ast.Subscript(base.load(), self._point("point", writes, index.load()), ast.Store())
+        value = self._temporary(load, node)
+        operand = self._point("inplace", changes, value.load(), self._expr(node.value))
+        statements += [
+            value.store,
+            ast.AugAssign(target=ast.Name(id=value.name, ctx=ast.Store()), op=node.op, value=operand),
+            ast.Assign(targets=[store], value=value.load()),
+        ]
+        return [ast.copy_location(statement, node) for statement in statements]
+
+    def _temporary(self, value: ast.expr, at: ast.stmt) -> _Temporary:
+        self._temporaries += 1
+        return _Temporary(f"__tmp{self._temporaries}", value, at)
+
+    def visit_For(self, node: ast.For) -> ast.stmt:
+        """`for a in b`: one access for each item."""
+        node.iter = self._each(node.iter)
+        node.target = self._expr(node.target)
+        node.body = self._block(node.body)
+        node.orelse = self._block(node.orelse)
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.stmt:
+        """`if a`."""
+        node.test = self._test(node.test)
+        node.body = self._block(node.body)
+        node.orelse = self._block(node.orelse)
+        return node
+
+    def visit_While(self, node: ast.While) -> ast.stmt:
+        """`while a`."""
+        node.test = self._test(node.test)
+        node.body = self._block(node.body)
+        node.orelse = self._block(node.orelse)
+        return node
+
+    def visit_With(self, node: ast.With) -> ast.stmt:
+        """`with a as b`."""
+        for item in node.items:
+            item.context_expr = self._expr(item.context_expr)
+            if item.optional_vars is not None:
+                item.optional_vars = self._expr(item.optional_vars)
+        node.body = self._block(node.body)
+        return node
+
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+        """`assert a, b`."""
+        node.test = self._test(node.test)
+        node.msg = None if node.msg is None else self._expr(node.msg)
+        return node
+
+    def visit_Try(self, node: ast.Try) -> ast.stmt:
+        """`try`; which exceptions a handler takes is written in classes."""
+        node.body = self._block(node.body)
+        for handler in node.handlers:
+            handler.body = self._block(handler.body)
+        node.orelse = self._block(node.orelse)
+        node.finalbody = self._block(node.finalbody)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        """A nested function: its variables are its own, save those it shares."""
+        if node.decorator_list:
+            raise UnknownSyntax("a decorated function in a function", self._file, node.lineno)
+        self._defaults(node.args)
+        inner = _Function(self._file, self._points, self._shared | _captured(node), None)
+        inner.body_of(node)
+        return node
+
+
+class _Temporary:
+    """A variable that the source does not have."""
+
+    def __init__(self, name: str, value: ast.expr, at: ast.stmt) -> None:
+        self.name = name
+        self.store: ast.stmt = ast.copy_location(
+            ast.Assign(targets=[ast.Name(id=name, ctx=ast.Store())], value=value), at
+        )
+
+    def load(self) -> ast.expr:
+        return ast.Name(id=self.name, ctx=ast.Load())
+
+
+# Nodes that access nothing beyond what their parts access.
+_PLAIN: tuple[type[ast.AST], ...] = (
+    ast.Constant, ast.Tuple, ast.List, ast.Set, ast.JoinedStr, ast.NamedExpr,
+    ast.Expr, ast.Return, ast.Raise, ast.Delete, ast.Pass, ast.Break, ast.Continue,
+    ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.alias, ast.keyword,
+    ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+)  # fmt: skip

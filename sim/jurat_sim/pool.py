@@ -1,0 +1,104 @@
+"""Carriers: the greenlets that threads of a run live on, kept from one run to the next.
+
+A greenlet is a stack that can be left in the middle of a call and taken up again.  A
+controlled thread is a job on one of them, so "the machine switches from one thread to
+another" is one function call, which happens exactly where the bench says.  Making and
+ending greenlets was half the cost of a short run; a carrier therefore outlives its job
+and waits here for the next one.
+
+Not every thread ends.  A run that is stuck, or was cut short, leaves threads in the
+middle of the code under test.  `Carrier.kill` raises `Killed` in them, so that their
+frames and what these hold are freed; the carrier goes with the thread and never comes
+back to the pool.  Code that swallows even that, and goes on for ever, is left where it
+is: the runtime parks it, and its greenlet is kept so that nothing wakes it again.
+
+This is the only module that knows greenlets.  Prior art: gevent's greenlet pools; the
+"carrier threads" of Java's virtual threads, whose name it takes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from greenlet import GreenletExit, getcurrent, greenlet  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Greenlets that would not die.  Held for ever: collecting one would try to kill it again.
+_undead: list[greenlet] = []
+
+
+class Killed(GreenletExit):  # type: ignore[misc]
+    """Raised in a thread of a run that is over.  Code under test should let it pass."""
+
+
+class Job(Protocol):
+    """What a carrier carries."""
+
+    def body(self) -> bool:
+        """Do the work; False if it was killed, and the carrier must end with it."""
+
+    def leave(self) -> None:
+        """Go elsewhere.  Returns when the carrier has been given another job."""
+
+
+class Carrier:
+    """A greenlet that does one job after another."""
+
+    __slots__ = ("_greenlet", "_pool", "job", "switch")
+
+    def __init__(self, pool: Pool, job: Job) -> None:
+        self._pool = pool
+        self.job = job
+        self._greenlet = greenlet(self._carry, pool.home)
+        self.switch: Callable[[], object] = self._greenlet.switch
+        """Continue on this carrier.  From the carrier itself: no effect."""
+
+    def kill(self) -> bool:
+        """End the job in the middle of what it does; False if it would not end."""
+        # A greenlet that ends continues its parent, which must be who waits here.
+        self._greenlet.parent = getcurrent()
+        self._greenlet.throw(Killed)
+        if self._greenlet.dead:
+            return True
+        _undead.append(self._greenlet)
+        return False
+
+    def _carry(self) -> None:
+        while self.job.body():
+            # Free before the job is left: whoever is next may need a carrier, and this one will do.
+            self._pool.idle.append(self)
+            self.job.leave()
+
+
+class Pool:
+    """Idle carriers, the last one used first."""
+
+    __slots__ = ("home", "idle", "made")
+
+    def __init__(self) -> None:
+        self.home = getcurrent()
+        self.idle: list[Carrier] = []
+        self.made = 0
+        """Carriers made so far.  It stays small, unless runs are cut short."""
+
+    def take(self, job: Job) -> Carrier:
+        """A carrier for this job, which starts when somebody switches to the carrier."""
+        if self.idle:
+            carrier = self.idle.pop()
+            carrier.job = job
+            return carrier
+        self.made += 1
+        return Carrier(self, job)
+
+    def close(self) -> None:
+        """End the idle carriers."""
+        while self.idle:
+            self.idle.pop().kill()
+
+
+def here() -> Callable[[], object]:
+    """The way back to the greenlet that calls this: a function that continues it."""
+    back: Callable[[], object] = getcurrent().switch
+    return back

@@ -1,0 +1,612 @@
+"""The controlled runtime: the machine, reduced to two decisions.
+
+A worker reaches its machine through the seam (`jurat._runtime.Runtime`).  `BenchRuntime`
+implements that seam so that exactly one thread runs at a time, and so that everything a
+real machine decides by chance is decided by a `Strategy`: who goes on at each *switch
+point*, and whether time passes meanwhile.  The same choices give the same run, always.
+
+**Switch points.**  Before a lock is taken and after it is given back, before a gate is
+opened, before its token is taken, before a timed wait begins, at a join, after a spawn,
+and wherever a scenario says `pause`.  Builds at the grain of accesses add one before each
+access to shared state (`BenchRuntime.access`).  What lies between two switch points runs
+as one step.
+
+**Choices.**  A thread that waits for something that is not there is no option: a lock
+that somebody owns, a gate without its token, a thread that has not ended.  A choice
+exists only where there is more than one option.  Options are the threads that can go on,
+by name, and last, if `time_is_a_choice` and a timer is pending, that time passes: the
+machine may be so slow that a timer fires although threads could run.  Otherwise time
+passes only when nobody can run.
+
+**The default.**  Left alone, the thread that runs goes on until it has to wait, and then
+comes the next by name, cyclically.  A run is recorded as its deviations from this default
+alone: `(number of the choice, option taken)`.  That is what a replay token holds, and
+what shrinking removes.
+
+**Findings.**  Misuse of the seam ends the run where it happens: taking a lock twice,
+giving back a lock of somebody else, opening a gate twice, two waiters at one gate.  So do
+a deadlock (nobody can run, no timer is pending, somebody has not ended) and the step
+bound, since defects may livelock.  An exception that escapes a thread ends that thread,
+and is kept.
+
+Prior art: shuttle (https://github.com/awslabs/shuttle), CHESS, Loom.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from .clock import WALL_EPOCH_NS, Clock
+from .pool import Killed, here
+from .randomness import SplitMix64
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Self
+
+    from simpy.events import Event
+
+    from .pool import Carrier, Pool
+
+STEP_BOUND = 5_000
+"""Steps after which a run is cut short, unless the scenario says otherwise."""
+
+_PATIENCE = 64
+"""Times that a thread being killed may swallow `Killed` before it is left for dead."""
+
+
+class Ending(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"  # every thread ended
+    STUCK = "stuck"  # nobody can run, no timer is pending, and somebody has not ended
+    MISUSE = "misuse"  # the code under test broke a rule of the seam
+    STEP_BOUND = "step bound"  # cut short: nothing follows from it
+
+
+class Operation(StrEnum):
+    """Where a thread is, at a switch point: about to do something, or just after it."""
+
+    BEGIN = "about to begin"
+    TAKE = "about to take lock"
+    GAVE = "after giving back lock"
+    OPEN = "about to open gate"
+    WAIT = "about to take the token of gate"
+    WAIT_FOR = "about to wait in time at gate"
+    JOIN = "about to join"
+    SPAWNED = "after spawning"
+    PAUSE = "pausing in"
+    ACCESS = "at"
+    END = "ended"
+
+
+class Misuse(Exception):
+    """The seam was misused outside a run, while a scenario was being set up or checked."""
+
+
+class Strategy(Protocol):
+    """Who goes on.  See `strategies`."""
+
+    name: str
+
+    def begin(self, run: int) -> None:
+        """Forget the last run; `run` is the number of the next."""
+
+    def choose(self, ready: Sequence[BenchThread], default: int, time: bool) -> int:  # noqa: FBT001
+        """One of `len(ready)` threads, or `len(ready)` itself if `time` may pass.
+
+        `default` is the option that the run-to-block default takes.  The threads' names
+        and next operations may be read; nothing may be changed.
+        """
+
+
+class BenchLock:
+    """Mutual exclusion that knows its owner."""
+
+    __slots__ = ("_runtime", "contenders", "name", "owner")
+
+    def __init__(self, runtime: BenchRuntime, name: str) -> None:
+        self._runtime = runtime
+        self.name = name
+        self.owner: BenchThread | None = None
+        self.contenders: list[BenchThread] = []
+        """Threads whose next operation is to take this lock."""
+
+    def __enter__(self) -> Self:
+        runtime = self._runtime
+        me = runtime.enter(Operation.TAKE, self)
+        owner = self.owner
+        if owner is me:
+            runtime.misuse(
+                f"{me.name} takes lock {self.name}, which it owns already: it would wait for itself"
+            )
+        contenders = self.contenders
+        contenders.append(me)
+        if owner is not None:
+            runtime.block(me)
+        runtime.switch(me)
+        contenders.remove(me)
+        self.owner = me
+        for thread in contenders:
+            runtime.block(thread)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        runtime = self._runtime
+        me = runtime.running
+        if me.dying:
+            return
+        if self.owner is not me:
+            whose = "nobody" if self.owner is None else self.owner.name
+            runtime.misuse(f"{me.name} gives back lock {self.name}, which belongs to {whose}")
+        self.owner = None
+        for thread in self.contenders:
+            runtime.unblock(thread)
+        me.operation = Operation.GAVE
+        me.object = self
+        runtime.switch(me)
+
+
+class BenchGate:
+    """One token, one waiter; see the seam."""
+
+    __slots__ = ("_runtime", "name", "token", "waiter")
+
+    def __init__(self, runtime: BenchRuntime, name: str) -> None:
+        self._runtime = runtime
+        self.name = name
+        self.token = False
+        self.waiter: BenchThread | None = None
+
+    def wait(self) -> bool:
+        """Take the token, waiting for it as long as it takes."""
+        runtime = self._runtime
+        me = self._sit_down(Operation.WAIT)
+        if not self.token:
+            if me is runtime.onlooker:
+                runtime.misuse(f"{me.name} would wait at gate {self.name} for ever")
+            runtime.block(me)
+        runtime.switch(me)
+        self.waiter = None
+        self.token = False
+        return True
+
+    def wait_for(self, timeout_ns: int) -> bool:
+        """Take the token, or give up after `timeout_ns`."""
+        runtime = self._runtime
+        me = self._sit_down(Operation.WAIT_FOR)
+        if timeout_ns < 0:
+            runtime.misuse(f"{me.name} waits {timeout_ns} ns at gate {self.name}: a wait cannot be negative")
+        runtime.switch(me)
+        if not self.token and timeout_ns and me is not runtime.onlooker:
+            runtime.sleep(me, timeout_ns)
+            me.operation = Operation.WAIT
+            runtime.switch(me)
+        self.waiter = None
+        # A token that arrives after the timer fired stays: this wait said that it took none.
+        if me.expired or not self.token:
+            me.expired = False
+            return False
+        self.token = False
+        return True
+
+    def open(self) -> None:
+        """Leave the token."""
+        runtime = self._runtime
+        me = runtime.enter(Operation.OPEN, self)
+        runtime.switch(me)
+        if self.token:
+            runtime.misuse(f"{me.name} opens gate {self.name} a second time before its token was taken")
+        self.token = True
+        if self.waiter is not None:
+            runtime.wake(self.waiter)
+
+    def _sit_down(self, operation: Operation) -> BenchThread:
+        runtime = self._runtime
+        me = runtime.enter(operation, self)
+        if self.waiter is not None:
+            runtime.misuse(f"{me.name} waits at gate {self.name}, where {self.waiter.name} waits already")
+        self.waiter = me
+        return me
+
+
+class BenchThread:
+    """A thread of a run: what it was given to do, and what it is about to do."""
+
+    __slots__ = (
+        "_args",
+        "_runtime",
+        "_target",
+        "carrier",
+        "dying",
+        "ended",
+        "error",
+        "expired",
+        "joiners",
+        "made",
+        "name",
+        "object",
+        "operation",
+        "ready",
+        "swallowed",
+        "timer",
+    )
+
+    def __init__(
+        self, runtime: BenchRuntime, name: str, target: Callable[..., None], args: tuple[object, ...]
+    ) -> None:
+        self._runtime = runtime
+        self._target = target
+        self._args = args
+        self.name = name
+        self.operation = Operation.BEGIN
+        self.object: object = None
+        """What the next operation is done to: a lock, a gate, a thread, a place in the source."""
+        self.ready = False
+        self.ended = False
+        self.error: BaseException | None = None
+        """What escaped from the thread's function."""
+        self.joiners: list[BenchThread] = []
+        self.timer: Event | None = None
+        self.expired = False
+        """The timer fired, and the thread has not noticed yet."""
+        self.carrier: Carrier | None = None
+        self.dying = False
+        self.swallowed = 0
+        self.made = 0
+        """Locks and gates this thread made, for their names."""
+
+    def join(self, timeout_ns: int | None = None) -> bool:
+        """Wait until the thread has ended; False if `timeout_ns` passed first."""
+        runtime = self._runtime
+        me = runtime.enter(Operation.JOIN, self)
+        if me is runtime.onlooker and not self.ended and timeout_ns != 0:
+            runtime.misuse(f"{me.name} would wait for {self.name} for ever")
+        if timeout_ns is None:
+            if not self.ended:
+                self.joiners.append(me)
+                runtime.block(me)
+            runtime.switch(me)
+            return True
+        if timeout_ns < 0:
+            runtime.misuse(f"{me.name} waits {timeout_ns} ns for {self.name}: a wait cannot be negative")
+        runtime.switch(me)
+        if not self.ended and timeout_ns:
+            self.joiners.append(me)
+            runtime.sleep(me, timeout_ns)
+            runtime.switch(me)
+            self.joiners.remove(me)
+            me.expired = False
+        return self.ended
+
+    def expire(self) -> None:
+        """The timer of a timed wait fired."""
+        self.expired = True
+        self._runtime.unblock(self)
+
+    def body(self) -> bool:
+        """Run the function to its end; False if it was killed on the way."""
+        try:
+            self._target(*self._args)
+        except BaseException as error:  # noqa: BLE001  Whatever it is, it is a finding.
+            if not self.dying:
+                self.error = error
+        if self.dying:
+            return False
+        self.ended = True
+        self.operation = Operation.END
+        return True
+
+    def leave(self) -> None:
+        """Give the machine to another thread, for good."""
+        self._runtime.end(self)
+
+    def waits_for(self) -> str:
+        """What keeps this thread, in words."""
+        it = self.object
+        if isinstance(it, BenchLock):
+            owner = "nobody" if it.owner is None else it.owner.name
+            return f"{self.name} waits for lock {it.name}, which {owner} owns"
+        if isinstance(it, BenchGate):
+            return f"{self.name} waits at gate {it.name}"
+        if isinstance(it, BenchThread):
+            return f"{self.name} waits for {it.name} to end"
+        return f"{self.name}, {self.operation} {it}"
+
+
+class BenchRuntime:
+    """One run: its threads, its clock, its choices."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        pool: Pool,
+        *,
+        tick_ns: int = 1,
+        time_is_a_choice: bool = True,
+        step_bound: int = STEP_BOUND,
+        seed: int = 0,
+    ) -> None:
+        self._choose = strategy.choose
+        self._pool = pool
+        self._clock = Clock(tick_ns)
+        self._time_is_a_choice = time_is_a_choice
+        self._step_bound = step_bound
+        self._numbers = SplitMix64(seed)
+        self._ready: list[BenchThread] = []
+        self._names: dict[str, int] = {}
+        self._back: Callable[[], object] = here()
+        self.threads: list[BenchThread] = []
+        """All threads, in the order in which they were spawned."""
+        self.onlooker = BenchThread(self, "scenario", _nothing, ())
+        """Whoever uses the seam while no thread runs: a scenario's setup and its checks."""
+        self.running = self.onlooker
+        self.steps = 0
+        self.accesses = 0
+        """Switch points that came from `access`."""
+        self.choices = 0
+        """Switch points with more than one option."""
+        self.deviations: list[tuple[int, int]] = []
+        """Choices that the default would have made otherwise: (number of the choice, option)."""
+        self._broken: BaseException | None = None
+        self.ending: Ending | None = None
+        self.trouble = ""
+        """Who waits for what, or which rule was broken."""
+        self.observe: Callable[[BenchThread | None], None] | None = None
+        """Called before each step with the thread that takes it; with None when time has passed."""
+
+    # The seam ----------------------------------------------------------------------------
+
+    def monotonic_ns(self) -> int:
+        """The time since the run began, in nanoseconds."""
+        return self._clock.read()
+
+    def wall_ns(self) -> int:
+        """The same, counted from `WALL_EPOCH_NS`."""
+        return WALL_EPOCH_NS + self._clock.read()
+
+    def lock(self) -> BenchLock:
+        """A lock, named after the thread that makes it."""
+        return BenchLock(self, self._name_of_something())
+
+    def gate(self) -> BenchGate:
+        """A gate, named after the thread that makes it."""
+        return BenchGate(self, self._name_of_something())
+
+    def spawn(self, target: Callable[..., None], name: str, *args: object) -> BenchThread:
+        """Start a thread; it takes its first step when it is chosen."""
+        count = self._names[name] = self._names.get(name, 0) + 1
+        thread = BenchThread(self, name if count == 1 else f"{name}#{count}", target, args)
+        me = self.enter(Operation.SPAWNED, thread)
+        self.threads.append(thread)
+        self.unblock(thread)
+        self.switch(me)
+        return thread
+
+    def random(self) -> float:
+        """A number in [0, 1) that depends on the scenario and on how many were drawn before."""
+        return self._numbers.random()
+
+    def entropy(self, size: int) -> bytes:
+        """As `random`, but bytes."""
+        return self._numbers.bytes(size)
+
+    # What scenarios and builds add -----------------------------------------------------------
+
+    def pause(self, where: str) -> None:
+        """A switch point of the scenario's own, as a task's function may say."""
+        self.switch(self.enter(Operation.PAUSE, where))
+
+    def access(self, place: object) -> None:
+        """A switch point before an access to shared state, in code built at that grain."""
+        me = self.running
+        if me is self.onlooker:
+            return
+        if me.dying:
+            self._refuse(me)
+        self.accesses += 1
+        me.operation = Operation.ACCESS
+        me.object = place
+        self.switch(me)
+
+    @property
+    def now_ns(self) -> int:
+        """The time, read without a tick."""
+        return self._clock.now
+
+    def unfinished(self) -> list[BenchThread]:
+        """Threads that have not ended, by name."""
+        return sorted((t for t in self.threads if not t.ended), key=lambda t: t.name)
+
+    # A run -----------------------------------------------------------------------------------
+
+    def run(self) -> Ending:
+        """Run the threads that were spawned until the run has ended, and say how.
+
+        What a strategy or `observe` raises comes out here, and so does an interrupt from
+        the keyboard: neither is a finding.
+        """
+        self._back = here()
+        first = self._decide(self.onlooker)
+        if first is not self.onlooker:
+            self._go(first)
+        for error in (self._broken, *(thread.error for thread in self.threads)):
+            if error is not None and (error is self._broken or isinstance(error, KeyboardInterrupt)):
+                raise error
+        ending = self.ending
+        if ending is None:  # pragma: no cover
+            raise AssertionError("control came back before the run had ended")
+        return ending
+
+    def close(self) -> int:
+        """End the threads that outlived the run; the number of those that would not end."""
+        undead = 0
+        self._back = here()
+        for thread in self.threads:
+            if thread.carrier is not None and not thread.ended:
+                thread.dying = True
+                self.running = thread
+                undead += not thread.carrier.kill()
+        self.running = self.onlooker
+        return undead
+
+    # For the primitives: who may go on ---------------------------------------------------------
+
+    def enter(self, operation: Operation, what: object) -> BenchThread:
+        """The thread that runs is about to do this."""
+        me = self.running
+        if me.dying:
+            self._refuse(me)
+        me.operation = operation
+        me.object = what
+        return me
+
+    def block(self, thread: BenchThread) -> None:
+        """This thread cannot go on."""
+        if thread.ready:
+            thread.ready = False
+            self._ready.remove(thread)
+
+    def unblock(self, thread: BenchThread) -> None:
+        """This thread can go on."""
+        if thread.ready:
+            return
+        thread.ready = True
+        ready = self._ready
+        name = thread.name
+        place = len(ready)
+        while place and ready[place - 1].name > name:
+            place -= 1
+        ready.insert(place, thread)
+
+    def sleep(self, thread: BenchThread, timeout_ns: int) -> None:
+        """This thread cannot go on before its timer fires, unless it is woken."""
+        self._clock.start(thread, timeout_ns)
+        self.block(thread)
+
+    def wake(self, thread: BenchThread) -> None:
+        """What this thread waits for has come.  Too late, if its timer has fired."""
+        if thread.timer is not None:
+            self._clock.stop(thread)
+        self.unblock(thread)
+
+    def switch(self, me: BenchThread) -> None:
+        """A switch point: decide who goes on.  Returns when `me` is chosen."""
+        if me is self.onlooker:
+            return
+        chosen = self._decide(me)
+        if chosen is not me:
+            self._go(chosen)
+
+    def end(self, me: BenchThread) -> None:
+        """The thread has ended.  Returns when its carrier is used again, perhaps by a later run."""
+        self.block(me)
+        for thread in me.joiners:
+            self.wake(thread)
+        chosen = self._decide(me)
+        if chosen is not me:
+            self._go(chosen)
+
+    def misuse(self, what: str) -> NoReturn:
+        """The seam was misused, as these words say: the run ends here."""
+        if self.running is self.onlooker:
+            raise Misuse(what)
+        self._finish(Ending.MISUSE, what)
+        raise AssertionError("a thread of a run that is over was continued")
+
+    # Decisions ---------------------------------------------------------------------------------
+
+    def _decide(self, me: BenchThread) -> BenchThread:
+        """Who takes the next step; `me` if the run is over."""
+        self.steps += 1
+        if self.steps > self._step_bound:
+            self._finish(Ending.STEP_BOUND, f"not over after {self._step_bound} steps")
+            return me
+        try:
+            return self._pick(me)
+        except Exception as broken:  # noqa: BLE001  A strategy or an onlooker: not the worker's to handle.
+            self._broken = broken
+            self._finish(Ending.MISUSE, "")
+            return me
+
+    def _pick(self, me: BenchThread) -> BenchThread:
+        ready = self._ready
+        clock = self._clock
+        while True:
+            count = len(ready)
+            if count == 0:
+                if not clock.pending:
+                    self._nobody_can_run()
+                    return me
+                self._let_time_pass()
+                continue
+            time = self._time_is_a_choice and clock.pending > 0
+            if count == 1 and not time:
+                chosen = ready[0]
+            else:
+                default = ready.index(me) if me.ready else self._next_by_name(me)
+                option = self._choose(ready, default, time)
+                if option != default:
+                    self.deviations.append((self.choices, option))
+                self.choices += 1
+                if option == count:
+                    self._let_time_pass()
+                    continue
+                chosen = ready[option]
+            if self.observe is not None:
+                self.observe(chosen)
+            return chosen
+
+    def _next_by_name(self, me: BenchThread) -> int:
+        """Among those that can go on, the one that follows this thread by name, cyclically."""
+        for place, thread in enumerate(self._ready):
+            if thread.name > me.name:
+                return place
+        return 0
+
+    def _let_time_pass(self) -> None:
+        self._clock.advance()
+        if self.observe is not None:
+            self.observe(None)
+
+    def _go(self, chosen: BenchThread) -> None:
+        carrier = chosen.carrier
+        if carrier is None:
+            carrier = chosen.carrier = self._pool.take(chosen)
+        self.running = chosen
+        carrier.switch()
+
+    def _nobody_can_run(self) -> None:
+        """Nor will time change that: all have ended, or none can."""
+        left = self.unfinished()
+        if left:
+            self._finish(Ending.STUCK, "; ".join(thread.waits_for() for thread in left))
+        else:
+            self._finish(Ending.FINISHED, "")
+
+    def _finish(self, ending: Ending, trouble: str) -> None:
+        """The run is over: go back to who started it.
+
+        A thread in the middle of its work never comes back from here (it is killed here,
+        when the run is closed).  The last thread to end does, when its carrier is reused.
+        """
+        self.ending = ending
+        self.trouble = trouble
+        self.running = self.onlooker
+        self._back()
+
+    def _refuse(self, me: BenchThread) -> NoReturn:
+        """A thread that is being killed wants something; it swallowed `Killed`, or cleans up."""
+        me.swallowed += 1
+        while me.swallowed > _PATIENCE:
+            self._back()
+        raise Killed
+
+    def _name_of_something(self) -> str:
+        me = self.running
+        me.made += 1
+        return f"{me.name}.{me.made}"
+
+
+def _nothing() -> None: ...

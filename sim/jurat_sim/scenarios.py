@@ -1,0 +1,172 @@
+"""Scenarios: small programs that use the worker where it is hard to be right.
+
+A scenario is a function that gets a fresh `Stage`, builds the worker, perhaps submits
+before the start, and describes client threads; the bench then runs them all, one schedule
+after another.  It asserts nothing: every run of every scenario is held against the same
+checks (`checks`), of which the first is the rule itself.  So a scenario is judged by the
+situations it can reach, and its docstring says which.
+
+Scenarios are small on purpose.  Two tasks on two threads reach nearly everything that two
+hundred on twenty do, in schedules that a person can read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from .errors import TokenUnknown, UnknownScenario
+from .tokens import name_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .stage import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A named program for the bench."""
+
+    name: str
+    text: str
+    """What it reaches, in a paragraph."""
+    describe: Callable[[Stage], None]
+
+
+_all: list[Scenario] = []
+
+
+def _scenario(describe: Callable[[Stage], None]) -> Scenario:
+    text = " ".join((describe.__doc__ or "").split())
+    scenario = Scenario(name=describe.__name__, text=text, describe=describe)
+    _all.append(scenario)
+    return scenario
+
+
+@_scenario
+def submit_races_stop(stage: Stage) -> None:
+    """A client submits to a worker that another client stops at once.
+
+    One task waits already when the worker is started; the start, two more submissions and
+    the stop race.  The stopper waits for the end of the first task, with a timeout that
+    may pass at any moment.  The second task raises SystemExit, and the queue has room for
+    two, so that a submission may be refused for either reason.
+    """
+    worker = stage.build_worker(threads=2, queue_max=2)
+    first = stage.submit(lambda context: "first")
+
+    def client() -> None:
+        worker.start()
+        stage.submit(_leave)
+        stage.submit(lambda context: "third")
+
+    def stopper() -> None:
+        first.handle.wait(timeout=timedelta(milliseconds=1))
+        stage.close(worker.stop_now())
+
+    stage.client("client", client)
+    stage.client("stopper", stopper)
+
+
+@_scenario
+def cancel_races_completion(stage: Stage) -> None:
+    """One task returns, one comes back when asked, one fails; each is cancelled meanwhile.
+
+    Another client waits for the first two, once with a timeout that may pass, then drains.
+    So a cancellation may find its task waiting, running, about to be recorded, or ended;
+    and who waits for the end may be woken by the end, by the cancellation or by time.
+    """
+    worker = stage.build_worker(threads=2)
+    runtime = stage.runtime
+
+    def returns(_: Any) -> str:
+        runtime.pause("its work")
+        return "done"
+
+    def obeys(context: Any) -> str:
+        context.sleep(timedelta(milliseconds=1))
+        context.raise_if_cancelled()
+        return "slept"
+
+    tasks = [stage.submit(returns), stage.submit(obeys), stage.submit(_fail)]
+
+    def canceller() -> None:
+        for task in tasks:
+            task.handle.cancel()
+
+    def waiter() -> None:
+        tasks[0].handle.wait(timeout=timedelta(milliseconds=1))
+        tasks[1].handle.wait()
+        stage.close(worker.drain())
+
+    worker.start()
+    stage.client("canceller", canceller)
+    stage.client("waiter", waiter)
+
+
+@_scenario
+def drain_with_stuck_task(stage: Stage) -> None:
+    """A drain passes its deadline and its grace, because one task ignores its context.
+
+    The stuck task is abandoned and comes back only when the shutdown is over: a late
+    return.  Beside it are a task that sleeps in its context and wakes when the drain turns
+    into a stop, and one that waits for a thread and may never get it.  A second client
+    stops the worker somewhere in between.
+    """
+    worker = stage.build_worker(
+        threads=2, drain_deadline=timedelta(milliseconds=5), grace=timedelta(milliseconds=3)
+    )
+    door = stage.runtime.gate()
+
+    def ignores(_: Any) -> str:
+        door.wait()
+        return "late"
+
+    def sleeps(context: Any) -> bool:
+        return bool(context.sleep(timedelta(milliseconds=20)))
+
+    stage.submit(ignores)
+    stage.submit(sleeps)
+    stage.submit(lambda context: "quick")
+    worker.start()
+
+    def closer() -> None:
+        stage.close(worker.drain())
+        door.open()
+
+    def hurrier() -> None:
+        stage.submit(lambda context: "too late, perhaps")
+        worker.stop_now()
+
+    stage.client("closer", closer)
+    stage.client("hurrier", hurrier)
+
+
+def _leave(_: Any) -> None:
+    raise SystemExit("a task tried to end its thread")
+
+
+def _fail(_: Any) -> None:
+    raise ValueError("a task failed")
+
+
+SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _all}
+"""By name."""
+
+
+def scenario_named(name: str) -> Scenario:
+    """The scenario of that name, or `UnknownScenario`."""
+    try:
+        return SCENARIOS[name]
+    except KeyError:
+        raise UnknownScenario(name) from None
+
+
+def scenario_of_token(token: str, scenario: bytes) -> Scenario:
+    """The scenario that a token means, or `TokenUnknown`."""
+    for it in _all:
+        if name_hash(it.name) == scenario:
+            return it
+    raise TokenUnknown(token, f"unknown scenario {scenario.hex()}")

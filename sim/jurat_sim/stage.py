@@ -1,0 +1,127 @@
+"""The stage of one run: what a scenario acts on, and what it remembers for the checks.
+
+A scenario uses the worker as a program would, from several client threads.  The stage
+gives it a worker, starts its clients, and wraps the functions it submits, so that they
+keep a record of their own: which submission entered and left a function, on which thread
+and how.  This record is the *witness*.  The worker writes its own log, and a worker that
+runs a task twice and logs it once writes a fine log; only the functions know better.
+
+A submission is known by its *ticket*, a number of the stage's own, since the worker's
+number for it is part of what is being checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .runtime import BenchRuntime, BenchThread
+
+Body = Any
+"""A task's function.  It gets the context of whichever copy of the worker is being run."""
+
+
+@dataclass(slots=True, eq=False)
+class Submission:
+    """One call of submit, and what became of it."""
+
+    ticket: int
+    handle: Any = None
+    """What submit returned."""
+    refusal: str | None = None
+    """The type of the error that submit raised."""
+    value: object = None
+    """What the function returned last."""
+    error: BaseException | None = None
+    """What the function raised last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A function was entered or left."""
+
+    ticket: int
+    what: Literal["entered", "returned", "raised"]
+    thread: str
+
+
+@dataclass(slots=True, eq=False)
+class Closing:
+    """One shutdown that a client waited for."""
+
+    shutdown: Any
+    finished: bool
+    """What `wait` returned."""
+    left: tuple[str, ...]
+    """The worker's threads that had not ended when `wait` returned."""
+    began_ns: int
+    at_ns: int
+    """When the waiting began, and when `wait` returned."""
+
+
+class Stage:
+    """One run's worker, clients, submissions and witness."""
+
+    def __init__(self, jurat: Any, runtime: BenchRuntime) -> None:
+        self.jurat = jurat
+        """The package under test: the shipped one, or a build of it."""
+        self.runtime = runtime
+        self.log: list[Any] = []
+        self.worker: Any = None
+        self.clients: list[BenchThread] = []
+        self.submissions: list[Submission] = []
+        self.witness: list[Witnessed] = []
+        self.closings: list[Closing] = []
+
+    def build_worker(self, **options: Any) -> Any:
+        """The worker of this run, not started."""
+        self.worker = self.jurat.Worker(recorder=self.log, runtime=self.runtime, **options)
+        return self.worker
+
+    def client(self, name: str, body: Callable[[], None]) -> None:
+        """A client thread, which starts when the run does."""
+        self.clients.append(self.runtime.spawn(body, name))
+
+    def submit(self, body: Body) -> Submission:
+        """Submit a function; a refusal is an answer like any other."""
+        submission = Submission(len(self.submissions))
+        self.submissions.append(submission)
+        try:
+            submission.handle = self.worker.submit(
+                self._witnessed(submission, body), name=f"{submission.ticket}"
+            )
+        except (self.jurat.QueueFull, self.jurat.WorkerStopped) as refusal:
+            submission.refusal = type(refusal).__name__
+        return submission
+
+    def close(self, shutdown: Any) -> Closing:
+        """Wait for a shutdown, and look at what is left."""
+        began_ns = self.runtime.now_ns
+        finished = shutdown.wait()
+        left = tuple(t.name for t in self.runtime.unfinished() if t not in self.clients)
+        closing = Closing(shutdown, finished, left, began_ns, self.runtime.now_ns)
+        self.closings.append(closing)
+        return closing
+
+    def _witnessed(self, submission: Submission, body: Body) -> Body:
+        ticket = submission.ticket
+        witness = self.witness
+        runtime = self.runtime
+
+        def function(context: Any) -> object:
+            thread = runtime.running.name
+            witness.append(Witnessed(ticket, "entered", thread))
+            try:
+                submission.value = value = body(context)
+            except BaseException as error:
+                submission.error = error
+                witness.append(Witnessed(ticket, "raised", thread))
+                raise
+            else:
+                witness.append(Witnessed(ticket, "returned", thread))
+                return value
+
+        return function

@@ -1,0 +1,96 @@
+"""What can go wrong, by whose fault it is.
+
+* The caller's misuse: `InvalidArgument`, which names the argument.
+* A condition of the worker that the caller must expect: `QueueFull`, `WorkerStopped`.
+* A refusal of the machine: `ThreadsUnavailable`.
+* An outcome of a task that is not a result: `TaskCancelled`, `TaskAbandoned`.  A task
+  whose function raised gives back that very exception, not one of these.
+* A wait that ended first: `WaitTimeout`.
+
+No message holds a payload: ids, names, numbers and states only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._states import Phase, Reason
+
+__all__ = [
+    "InvalidArgument",
+    "JuratError",
+    "QueueFull",
+    "TaskAbandoned",
+    "TaskCancelled",
+    "ThreadsUnavailable",
+    "WaitTimeout",
+    "WorkerStopped",
+]
+
+
+class JuratError(Exception):
+    """Everything this package raises by its own decision."""
+
+
+class InvalidArgument(JuratError, ValueError, TypeError):
+    """An argument that cannot mean anything.  Nothing was changed.
+
+    Both a ValueError and a TypeError, since callers catch either.  `argument` is its
+    name, `problem` says what it must be.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        self.argument = argument
+        self.problem = problem
+        super().__init__(f"{argument} {problem}")
+
+
+class QueueFull(JuratError):
+    """As many tasks wait as the queue holds.  Submit again later, or raise `queue_max`."""
+
+    def __init__(self, queue_max: int) -> None:
+        self.queue_max = queue_max
+        super().__init__(f"{queue_max} tasks wait already, and queue_max is {queue_max}")
+
+
+class WorkerStopped(JuratError):
+    """The worker accepts nothing more: it is draining, stopping or stopped."""
+
+    def __init__(self, phase: Phase) -> None:
+        self.phase = phase
+        super().__init__(f"the worker is {phase} and accepts no tasks")
+
+
+class ThreadsUnavailable(JuratError):
+    """The machine did not give the threads asked for.  Ask for fewer, or raise its limit."""
+
+    def __init__(self, wanted: int, given: int) -> None:
+        self.wanted = wanted
+        self.given = given
+        super().__init__(f"{wanted} threads were asked for and {given} could be started")
+
+
+class TaskCancelled(JuratError):
+    """The task was cancelled, for this reason.  What its function raised, if it ran, is the cause."""
+
+    def __init__(self, task_id: str, reason: Reason) -> None:
+        self.task_id = task_id
+        self.reason = reason
+        super().__init__(f"task {task_id} was cancelled ({reason})")
+
+
+class TaskAbandoned(JuratError):
+    """The task was still running when a stop's grace was over.  Nobody knows what it did."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        super().__init__(f"task {task_id} did not come back within the grace of the stop: outcome unknown")
+
+
+class WaitTimeout(JuratError, TimeoutError):
+    """The wait ended before what it waited for.  The task goes on."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        super().__init__(f"task {task_id} had not ended when the timeout passed")
