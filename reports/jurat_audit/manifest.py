@@ -14,8 +14,10 @@ the diff:
 
     python -m jurat_audit.manifest --record
 
-No audit ever does that.  `python -m jurat_audit.manifest --cfg MODEL` prints the configuration
-of a model, for running TLC by hand.
+No audit ever does that.  To run TLC by hand, a second command writes the modules and the
+configuration of a model, of either kind, into a folder:
+
+    python -m jurat_audit.manifest --write MODEL FOLDER
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import tlc
@@ -33,10 +36,10 @@ from .subject import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 FILE = "manifest.json"
 SCHEMA_VERSION = 1
+LINE = 108
 
 SAFETY = "Spec"
 """The specification without fairness, under which invariants and action properties are checked."""
@@ -316,8 +319,22 @@ def record(folder: Path, tool: tlc.Tlc) -> list[str]:
         failure = Failure(exit=outcome.exit_status or 0, depth=outcome.depth)
         changes += differences(case.name, case.expect, failure)
         row["expect"] = _as_row(failure)
-    (folder / FILE).write_text(json.dumps(raw, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / FILE).write_text(written(raw) + "\n", encoding="utf-8")
     return changes
+
+
+def written(value: object, indent: str = "") -> str:
+    """JSON for people: what fits on a line is one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(line) <= LINE or not isinstance(value, dict | list):
+        return line
+    inner = indent + "  "
+    if isinstance(value, list):
+        parts = [written(each, inner) for each in value]
+    else:
+        parts = [f"{json.dumps(key)}: {written(each, inner)}" for key, each in value.items()]
+    opened, closed = "[]" if isinstance(value, list) else "{}"
+    return f"{opened}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{closed}"
 
 
 def answered(outcome: tlc.Outcome, edges: int) -> Answer:
@@ -341,6 +358,14 @@ def differences(name: str, expected: Answer | Failure, answer: Answer | Failure)
     return [f"{name}: {key} recorded {was[key]:,}, now {now[key]:,}" for key in now if was[key] != now[key]]
 
 
+def question(manifest: Manifest, name: str) -> tlc.Check:
+    """The question to TLC that a model of either kind is, by its name."""
+    for case in manifest.must_fail:
+        if case.name == name:
+            return manifest.check_failing(case)
+    return manifest.check(manifest.model(name))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line of the two deliberate acts above."""
     parser = argparse.ArgumentParser(
@@ -348,16 +373,20 @@ def main(arguments: list[str] | None = None) -> int:
     )
     act = parser.add_mutually_exclusive_group(required=True)
     act.add_argument("--record", action="store_true", help="write down what TLC answers now")
-    act.add_argument("--cfg", metavar="MODEL", help="print the configuration of a model")
+    act.add_argument(
+        "--write", nargs=2, metavar=("MODEL", "FOLDER"), help="write a model for running TLC by hand"
+    )
     chosen = parser.parse_args(arguments)
     folder = project_root() / "tla"
     try:
         if chosen.record:
             lines = record(folder, tlc.locate()) or ["nothing has changed"]
         else:
-            manifest = load(folder)
-            lines = manifest.check(manifest.model(chosen.cfg)).config.splitlines()
-    except AuditError as error:
+            name, target = chosen.write[0], Path(chosen.write[1])
+            target.mkdir(parents=True, exist_ok=True)
+            tlc.write(question(load(folder), name), target)
+            lines = []
+    except (AuditError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write("".join(f"{line}\n" for line in lines))

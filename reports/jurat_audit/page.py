@@ -44,7 +44,7 @@ def render(content: dict[str, Any]) -> str:
     """The page for this content."""
     style = _template("audit.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    links = {link["id"]: link for link in content["links"]}
+    links = {link["id"]: {"tables": [], "limits": [], **link["details"], **link} for link in content["links"]}
     counts = verdict_counts(row["verdict"] for row in content["requirements"])
     return _environment().get_template("audit.html").render(
         content=content,

@@ -150,17 +150,16 @@ class Check:
     @property
     def config(self) -> str:
         """The text of the `.cfg` file."""
-        return config_text(self)
-
-
-def config_text(check: Check) -> str:
-    """A configuration as TLC reads it, and as a person may keep it."""
-    lines = [f"SPECIFICATION {check.specification}", "", "CONSTANTS"]
-    lines += [f"    {name} = {value}" for name, value in check.constants.items()]
-    for keyword, names in (("INVARIANTS", check.invariants), ("PROPERTIES", check.properties)):
-        if names:
-            lines += ["", keyword, *(f"    {name}" for name in names)]
-    return "\n".join(lines) + "\n"
+        constants = [f"{name} = {value}" for name, value in self.constants.items()]
+        lines = [f"SPECIFICATION {self.specification}"]
+        for keyword, entries in (
+            ("CONSTANTS", constants),
+            ("INVARIANTS", self.invariants),
+            ("PROPERTIES", self.properties),
+        ):
+            if entries:
+                lines += ["", keyword, *(f"    {entry}" for entry in entries)]
+        return "\n".join(lines) + "\n"
 
 
 class Found(StrEnum):
@@ -252,6 +251,13 @@ def graph(
     return outcome, found
 
 
+def write(check: Check, folder: Path) -> None:
+    """Put the modules and the configuration where TLC looks for them."""
+    for name, text in check.sources.items():
+        Path(folder, f"{name}.tla").write_text(text, encoding="utf-8")
+    Path(folder, f"{check.module}.cfg").write_text(check.config, encoding="utf-8")
+
+
 def _named(tlc: Tlc, check: Check, outcome: Outcome, limit_seconds: float) -> Outcome:
     """The outcome with its property: the one that is violated when it is the only one checked."""
     for name in check.properties:
@@ -262,9 +268,7 @@ def _named(tlc: Tlc, check: Check, outcome: Outcome, limit_seconds: float) -> Ou
 
 
 def _run_in(folder: Path, tlc: Tlc, check: Check, options: tuple[str, ...], limit_seconds: float) -> Outcome:
-    for name, text in check.sources.items():
-        Path(folder, f"{name}.tla").write_text(text, encoding="utf-8")
-    Path(folder, f"{check.module}.cfg").write_text(check.config, encoding="utf-8")
+    write(check, folder)
     began = time.monotonic()
     try:
         done = subprocess.run(
@@ -309,7 +313,7 @@ def _command(folder: Path, tlc: Tlc, check: Check, options: tuple[str, ...]) -> 
     ]
     return [
         *(*java, "-cp", str(tlc.jar), _MAIN, "-tool", *wishes),
-        *("-metadir", str(folder / "states"), *options, "-config", f"{check.module}.cfg", check.module),
+        *("-metadir", str(folder / "states"), *options, check.module),
     ]
 
 

@@ -7,7 +7,8 @@ is a list of choices that can be made again, and a length of time is a number.
     from jurat_sim import explore, replay
 
     report = explore("submit_races_stop", defect="D04", schedules=2_000, seed=1)
-    print("\\n".join(replay(report.failure.token).story.brief()))
+    for line in replay(report.failure.token).story.brief():
+        print(line)
 
 From the inside out: `pool` (greenlets), `clock` (SimPy's time), `runtime` (threads, locks,
 gates, choices), `strategies` (who chooses), `build` and `grain` (copies of the worker:

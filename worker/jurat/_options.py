@@ -32,6 +32,7 @@ DRAIN_DEADLINE = timedelta(seconds=30)
 GRACE = timedelta(seconds=10)
 
 _LONGEST_NS = 2**63 - 1
+_LONGEST_S = 2.0**34  # more seconds than that are more nanoseconds than the longest
 
 
 def nanoseconds(argument: str, value: Duration) -> int:
@@ -41,14 +42,16 @@ def nanoseconds(argument: str, value: Duration) -> int:
     elif isinstance(value, bool) or not isinstance(value, int | float):
         kind = type(value).__name__
         raise InvalidArgument(argument, f"must be a timedelta or a number of seconds, not {kind}")
-    elif not isfinite(value):
+    elif isinstance(value, float) and not isfinite(value):
         raise InvalidArgument(argument, f"must be a finite number of seconds, not {value}")
+    elif value < 0:
+        ns = -1  # however little: what rounds to nothing is negative all the same
     else:
-        ns = round(value * 1_000_000_000)
+        ns = round(min(value, _LONGEST_S) * 1_000_000_000)  # a float's product could overflow
     if ns < 0:
         raise InvalidArgument(argument, f"must not be negative, and is {value}")
     if ns > _LONGEST_NS:
-        raise InvalidArgument(argument, f"must be below 292 years, and is {value}")
+        raise InvalidArgument(argument, "must be below 292 years")
     return ns
 
 

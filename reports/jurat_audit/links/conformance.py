@@ -45,8 +45,8 @@ LIMITS = (
     "Three scenarios of two worker threads are explored; what no scenario reaches is not seen.",
     "The grain of accesses is that of the source: one C function, such as list.append, is one access.",
     (
-        "The bench interleaves whole accesses.  The memory models of machines are not simulated; CPython with "
-        "its interpreter lock does not show them."
+        "The bench interleaves whole accesses.  The memory models of machines are not simulated; CPython "
+        "with its interpreter lock does not show them."
     ),
 )
 
@@ -177,8 +177,8 @@ def _summary(reports: list[Report], found: int, seeded: int) -> str:
     failed = sum(report.verdict is not Explored.PASS for report in reports)
     said = "each refines the rule" if not failed else f"{failed} of {len(reports)} campaigns did not pass"
     return (
-        f"{schedules:,} sampled schedules of the shipped worker, {traces:,} different orders of events: {said}; "
-        f"{found} of {seeded} seeded defects were found and replayed"
+        f"{schedules:,} sampled schedules of the shipped worker, {traces:,} different orders of events: "
+        f"{said}; {found} of {seeded} seeded defects were found and replayed"
     )
 
 

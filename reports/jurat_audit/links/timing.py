@@ -53,8 +53,8 @@ def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - e
         verdict=Verdict.FAIL if problems else Verdict.PASS,
         command=COMMAND,
         summary=(
-            f"{exact} of {len(CLOSED_FORMS)} shutdowns last exactly as long as their closed forms say, to the "
-            f"nanosecond of virtual time; {refuted} of {len(CLOSED_FORMS)} defects of time are told apart"
+            f"{exact} of {len(CLOSED_FORMS)} shutdowns last exactly as long as their closed forms say, to "
+            f"the nanosecond of virtual time; {refuted} of {len(CLOSED_FORMS)} defects of time are told apart"
         ),
         figures={"closed_forms": len(CLOSED_FORMS), "exact": exact, "timing_defects_found": refuted},
         details={"tables": [_forms(measured), _defects(measured)], "limits": list(LIMITS)},
