@@ -67,10 +67,14 @@ def _counts(left: Side, right: Side) -> str:
     """How much only one side has."""
     parts = []
     for here, there in ((left, right), (right, left)):
-        states = len(here.graph.states - there.graph.states)
-        steps = len(here.graph.edges - there.graph.edges)
-        parts.append(f"{states:,} states and {steps:,} steps only in {here.name}")
+        states = _number(len(here.graph.states - there.graph.states), "state")
+        steps = _number(len(here.graph.edges - there.graph.edges), "step")
+        parts.append(f"{states} and {steps} only in {here.name}")
     return "the graphs differ: " + ", ".join(parts)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _differing_beginning(here: Side, there: Side, variables: Sequence[str]) -> list[str]:

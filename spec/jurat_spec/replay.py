@@ -16,6 +16,7 @@ the action's argument where it has one.
 from __future__ import annotations
 
 from collections import Counter
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from .lifecycle import ACTIONS, Action, Argument, Config, TaskRecord, WorkerRecord
@@ -72,27 +73,33 @@ class Replay:
         """Take the next event, or raise `NotABehaviour` and stay as before it."""
         try:
             at, name, number, attempt, detail = event
+            if not (type(at) is type(number) is type(attempt) is int and type(name) is str):
+                raise TypeError
         except (TypeError, ValueError):
             raise self._refuse(event, "an event is (at_ns, action, task, attempt, detail)", None) from None
         world = self.world
         if world is None:
             self._begin(event)
         else:
-            if not isinstance(at, int) or at < self._last_ns:
+            if at < self._last_ns:
                 raise self._refuse(event, "instants never go back", None)
             action = ACTIONS.get(name)
             if action is None or name in _UNLOGGED:
                 raise self._refuse(event, "the action is one that a log may contain", None)
-            if self._grace_over_ns is not None and at >= self._grace_over_ns:
-                self._spend_grace(world)
             task = self._task(event, action, number)
-            argument = self._argument(event, action, task, detail)
-            refusal = action.refusal(world, task, argument)
-            if refusal is not None:
-                raise self._refuse(event, refusal, task)
+            argument = self._argument(event, action)
+            grace_was_spent = world.grace_spent
+            self._spend_grace(world, at)
             expected = task.attempts + (name == "Start")
-            if attempt != expected:
-                raise self._refuse(event, f"the attempt is number {expected}", task)
+            refusal = (
+                action.refusal(world, task, argument)
+                or self._false_detail(event, task)
+                or (None if attempt == expected else f"the attempt is number {expected}")
+            )
+            if refusal is not None:
+                refused = self._refuse(event, refusal, task)
+                world.grace_spent = grace_was_spent
+                raise refused
             action.apply(world, task, argument)
             if name == "Submit":
                 self.tasks[number] = task
@@ -113,11 +120,13 @@ class Replay:
     # ------------------------------------------------------------------ the parts of a step
 
     def _begin(self, event: Any) -> None:
-        at, name, number, attempt, detail = event
-        if name != "Init" or number != 0 or attempt != 0 or not isinstance(at, int):
+        _, name, number, attempt, detail = event
+        if name != "Init" or number != 0 or attempt != 0:
             raise self._refuse(event, "the first event is Init", None)
         try:
             threads, queue_max, grace_ns = detail["threads"], detail["queue_max"], detail["grace_ns"]
+            if not (type(threads) is type(grace_ns) is int and type(queue_max) in (int, NoneType)):
+                raise TypeError
         except (TypeError, KeyError):
             raise self._refuse(event, "Init carries threads, queue_max and grace_ns", None) from None
         self.world = WorkerRecord(Config(threads=threads, queue_max=queue_max))
@@ -131,23 +140,27 @@ class Replay:
         task = self.tasks.get(number)
         return TaskRecord(number) if task is None else task
 
-    def _argument(self, event: Event, action: Action, task: TaskRecord, detail: Any) -> Argument:
-        """The argument in a detail; what the detail says beyond it is checked here."""
-        name = action.name
-        if name == "BeginDrain":
-            if not (isinstance(detail, tuple | list) and len(detail) == 2):
+    def _argument(self, event: Event, action: Action) -> Argument:
+        """The argument of the action, out of the detail."""
+        detail = event[4]
+        if action.name == "BeginDrain":
+            shape = isinstance(detail, tuple | list) and len(detail) == 2
+            if not shape or type(detail[1]) not in (int, NoneType):
                 raise self._refuse(event, "the detail is (pending, deadline_ns)", None)
             return str(detail[0])
-        if name == "Reject":
-            return str(detail)
+        return str(detail) if action.name == "Reject" else None
+
+    def _false_detail(self, event: Event, task: TaskRecord) -> str | None:
+        """What should be true of the detail and the instant of an action that may happen, and is not."""
+        at, name, _, _, detail = event
         if name in ("Cancel", "RequestCancel") and detail != "user":
-            raise self._refuse(event, "the reason is user", task)
+            return "the reason is user"
         if name == "AcknowledgeCancel":
             reason = "shutdown" if task.reason == "none" else task.reason
             if detail != reason:
-                raise self._refuse(event, f"the reason is {reason}", task)
-        if name == "DrainDeadline" and (self._drain_over_ns is None or event[0] < self._drain_over_ns):
-            raise self._refuse(event, "the drain's deadline has passed", None)
+                return f"the reason is {reason}"
+        if name == "DrainDeadline" and (self._drain_over_ns is None or at < self._drain_over_ns):
+            return "the drain's deadline has passed"
         return None
 
     def _keep_time(self, name: str, at: int, detail: Any) -> None:
@@ -159,11 +172,12 @@ class Replay:
         elif name in ("StopNow", "DrainDeadline"):
             self._grace_over_ns = at + self._grace_ns
 
-    def _spend_grace(self, world: WorkerRecord) -> None:
-        action = ACTIONS["GraceSpent"]
-        if action.refusal(world, _NOBODY, None) is None:
-            action.apply(world, _NOBODY, None)
-        self._grace_over_ns = None
+    def _spend_grace(self, world: WorkerRecord, at: int) -> None:
+        """What time did before this event: GraceSpent, if its instant has come."""
+        if self._grace_over_ns is not None and at >= self._grace_over_ns:
+            action = ACTIONS["GraceSpent"]
+            if action.refusal(world, _NOBODY, None) is None:
+                action.apply(world, _NOBODY, None)
 
     def _refuse(self, event: object, guard: str, task: TaskRecord | None) -> NotABehaviour:
         world = self.world

@@ -46,7 +46,7 @@ def test_a_step_that_only_one_side_allows_is_shown_with_the_way_to_it() -> None:
         "  after Jump",
     )
     assert told(extra, graph()) == (
-        "the graphs differ: 1 states and 1 steps only in TLC, 0 states and 0 steps only in the spec",
+        "the graphs differ: 1 state and 1 step only in TLC, 0 states and 0 steps only in the spec",
         *shown,
     )
     assert told(graph(), extra)[1:] == ("only the spec allows: action Go", *shown[1:])

@@ -1,9 +1,13 @@
-"""The grain of accesses: one switch point before each access, in every schedule, and no access without."""
+"""The grain of accesses: one switch point before each access, in every schedule, and no access without one.
+
+The shared objects here count for themselves: a witness that knows nothing of how the source was
+rewritten.  At each access it asks whether its thread has just passed a switch point.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from textwrap import dedent
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,69 +25,16 @@ if TYPE_CHECKING:
     from jurat_sim.build import Build
     from jurat_sim.runtime import Strategy
 
-TOY = '''
-"""Each line of `body` says in its comment how many accesses to shared state it makes."""
-
-from enum import Enum
-import math
-
-class Colour(Enum):
-    RED = 1
-
-class Point:
-    def __init__(self, x):
-        self.x = x                      # not published yet: none
-
-def helper(shared):
-    return shared.a                     # 1
-
-def body(shared):
-    items = shared.items                # 1
-    shared.a = 1                        # 1
-    shared.a += 1                       # 2: a load and a store
-    items[0] = items[1]                 # 2
-    items[1] += 5                       # 2
-    shared.items[2] = 7                 # 2: the attribute, and the item
-    local = [1, 2, 3]
-    if items:                           # 1: a truth test looks inside
-        local = local + [4]             # 1: nothing says that this list is local
-    if not items:                       # 1
-        raise AssertionError
-    found = 1 in items                  # 1
-    several = items[0], items[1]        # 2
-    first, second = several             # a tuple, none
-    for item in items:                  # 6 items there, and one look that finds the end: 7
-        pass
-    copied = [item for item in items if item]   # 7
-    total = sum(item for item in items)         # 7, and 8 for sum, called and pulling: see below
-    shared.a = shared.b = helper(shared)        # 2, and 1 in helper
-    colour = Colour.RED                 # none
-    pi = math.pi                        # none
-    n = 1 + 2 * 3 if first is second else 4     # none that the witness sees
-    while shared.a is None:             # 1
-        pass
-    del items[5]                        # 1
-    items += [9]                        # 1
-    del shared.b                        # 1
-    shared.a = Point(3).x               # 1, and one for a point's x that the witness does not see
-    text = f"{items!r}"                 # 1
-    try:
-        shared.items[99]                # 2
-    except IndexError:
-        shared.a = 0                    # 1
-    return shared.a and items           # 2: the attribute, and no test of the last operand... 1
-'''
-
-ACCESSES = {"attributes": 21, "items": 0}
+    MakeToy = Callable[[str], Build]
 
 
 class Witness:
-    """Shared objects that count for themselves, and compare with the switch points just passed."""
+    """Counts accesses by thread, and those that no switch point came directly before."""
 
     def __init__(self) -> None:
-        self.runtime: Counting | None = None
         self.seen: Counter[str] = Counter()
         self.unguarded: list[str] = []
+        self.runtime: Counting | None = None
 
     def saw(self, what: str) -> None:
         runtime = self.runtime
@@ -92,17 +43,335 @@ class Witness:
         thread = runtime.running.name
         self.seen[thread] += 1
         if not runtime.fresh.get(thread):
-            self.unguarded.append(what)
+            self.unguarded.append(f"{thread}: {what}")
         runtime.fresh[thread] = False
 
 
 class Counting(BenchRuntime):
-    """A runtime that remembers whether a thread has just passed a switch point."""
+    """Remembers of each thread whether it has passed a switch point since its last access."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, strategy: Strategy, pool: Pool) -> None:
+        super().__init__(strategy, pool)
         self.fresh: dict[str, bool] = {}
 
     def access(self, place: object) -> None:
         super().access(place)
         self.fresh[self.running.name] = True
+
+
+WITNESS = Witness()
+
+
+class Shared:
+    """An object whose attributes are watched."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "__class__":  # which `isinstance` asks for
+            WITNESS.saw(f"reads {name}")
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        WITNESS.saw(f"writes {name}")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        WITNESS.saw(f"deletes {name}")
+        object.__delattr__(self, name)
+
+
+class Items(list[Any]):
+    """A list whose items are watched."""
+
+    def __getitem__(self, at: Any) -> Any:
+        WITNESS.saw("reads an item")
+        return super().__getitem__(at)
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        WITNESS.saw("writes an item")
+        super().__setitem__(at, value)
+
+    def __delitem__(self, at: Any) -> None:
+        WITNESS.saw("deletes an item")
+        super().__delitem__(at)
+
+    def __len__(self) -> int:
+        WITNESS.saw("counts")
+        return super().__len__()
+
+    def __contains__(self, value: object) -> bool:
+        WITNESS.saw("searches")
+        return super().__contains__(value)
+
+    def __eq__(self, other: object) -> bool:
+        WITNESS.saw("compares")
+        return super().__eq__(other)
+
+    def __iadd__(self, values: Any) -> Items:  # type: ignore[misc,override]
+        WITNESS.saw("extends")
+        self.extend(values)
+        return self
+
+    def __add__(self, values: Any) -> Any:
+        WITNESS.saw("adds")
+        return [*list.__iter__(self), *values]
+
+    def __repr__(self) -> str:
+        WITNESS.saw("shows")
+        return "items"
+
+    def __iter__(self) -> Iterator[Any]:
+        return Watched(super().__iter__())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Watched:
+    """An iterator that is watched at each item, and at the look that finds the end."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        WITNESS.saw("takes an item")
+        return next(self._items)
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeToy:
+    """A package with this source, built at the grain of accesses."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(source: str) -> Build:
+        package = tmp_path / "toy_of_accesses"
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").write_text(source)
+        return load("toy_of_accesses", grain=Grain.ACCESS)
+
+    return make
+
+
+def _fresh() -> tuple[Shared, Items]:
+    shared, items = Shared(), Items([1, 2, 3, 0])
+    shared.a, shared.b, shared.items, shared.other = 1, None, items, Shared()
+    shared.other.a = 5
+    return shared, items
+
+
+def _run(build: Build, strategy: Strategy, number: int, objects: Callable[[], tuple[Shared, Items]]) -> Counting:
+    """Three threads in `body`, each with the objects it is given."""
+    assert build.points is not None
+    strategy.begin(number)
+    runtime = Counting(strategy, Pool())
+    WITNESS.__init__()  # type: ignore[misc]
+    WITNESS.runtime = runtime
+    build.points.use(runtime)
+    try:
+        for name in "abc":
+            shared, items = objects()
+            runtime.spawn(build.package.body, name, shared, items)
+        assert runtime.run() is Ending.FINISHED
+        assert [thread.error for thread in runtime.threads] == [None, None, None]
+    finally:
+        build.points.use(None)
+        runtime.close()
+        WITNESS.runtime = None
+    return runtime
+
+
+STRATEGIES = [(RunToBlock(), 1), (RandomWalk(1), 15), (Reluctant(1), 15)]
+
+# What each piece of source does: accesses that the witness sees, and switch points besides.
+CASES = [
+    # loads and stores
+    ("shared.a", 1, 0),
+    ("x = shared.other.a", 2, 0),
+    ("shared.a = 1", 1, 0),
+    ("shared.a = shared.b = 2", 2, 0),
+    ("shared.a, shared.b = 1, 2", 2, 0),
+    ("shared.a: int = 1", 1, 0),
+    ("del shared.b", 1, 0),
+    ("items[0]", 1, 0),
+    ("items[1:3]", 1, 0),
+    ("items[0] = 1", 1, 0),
+    ("items[0], x = items[1], items[2]", 3, 0),
+    ("del items[0]", 1, 0),
+    ("shared.items[0] = shared.a", 3, 0),
+    # augmented assignments: a load, an operation on what is there, a store
+    ("shared.a += 1", 2, 0),
+    ("shared.other.a += shared.a", 4, 0),
+    ("items[0] += 1", 2, 0),
+    ("shared.items[1] -= items[0]", 4, 0),
+    ("items += (1,)", 1, 0),
+    ("shared.items += (1,)", 3, 0),
+    # looks inside
+    ("if items: pass", 1, 0),
+    ("while not items: pass", 1, 0),
+    ("x = items and shared.a", 2, 0),
+    ("x = shared.b or items", 1, 0),
+    ("x = 1 if items and shared.b else 2", 2, 0),
+    ("assert items, 'none'", 1, 0),
+    ("x = 1 in items", 1, 0),
+    ("x = 7 not in items and 2 in items", 2, 0),
+    ("x = items == shared", 1, 0),
+    ("x = items is shared.items", 1, 0),
+    ("x = items + [1]", 1, 0),
+    ("x = f'{items!r:>9} {shared.a}'", 2, 0),
+    # iteration: once for each item, and once for the end
+    ("for x in items: pass", 5, 0),
+    ("for x in items: shared.a = x", 9, 0),
+    ("x = [it for it in items if it]", 5, 0),
+    ("x = {it: shared.a for it in items}", 9, 0),
+    ("x = sum(it for it in items)", 5, 1),  # sum is not of the package, so calling it is an access
+    # calls: of Python's own functions they are accesses, of functions of the package they are not
+    ("x = len(items)", 1, 0),
+    ("x = helper(shared)", 1, 0),
+    ("x = (lambda it: it.a)(shared)", 1, 0),
+    ("x = Point(shared.a).x", 1, 1),  # the point's own x: nothing shows that nobody else has it
+    ("shared.items.append(7)", 1, 2),  # the method is read from a list, and called
+    ("try:\n    items[99]\nexcept IndexError:\n    shared.a = 1", 2, 0),
+    ("with Manager(): shared.a", 1, 0),
+    ("global counter\ncounter = counter + 1", 0, 2),  # a global that a function rebinds is shared
+    ("def inner():\n    return items[0]\nx = inner()", 1, 1),  # and so is a variable that a nested function uses
+    # what is excluded
+    ("x = 1\nx += 1\ny = -x", 0, 0),
+    ("x = 1, 2\nif x: pass\ny, z = x", 0, 0),
+    ("x = Colour.RED\ny = math.pi\nz = 'a'.upper", 0, 0),
+    ("for x in (1, 2): pass\nfor x in 1, 2: pass", 0, 0),
+    ("x = None\nif x is None and not x: pass", 0, 0),
+    ("x = [1, 2]", 0, 0),
+]  # fmt: skip
+
+SOURCE = """
+import math
+from enum import Enum
+
+counter = 0
+
+class Colour(Enum):
+    RED = 1
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+class Manager:
+    def __enter__(self):
+        return None
+    def __exit__(self, *exc):
+        return None
+
+def helper(shared):
+    return shared.a
+
+def body(shared, items):
+"""
+
+
+@pytest.mark.parametrize(("source", "accesses", "besides"), CASES, ids=[case[0] for case in CASES])
+def test_each_access_has_a_switch_point_directly_before_it(
+    toy: MakeToy, source: str, accesses: int, besides: int
+) -> None:
+    """The witness sees the known number of accesses, none unguarded; the bench counts the known number."""
+    build = toy(SOURCE + indent(source, "    ") + "\n")
+    for strategy, runs in STRATEGIES:
+        for number in range(runs):
+            runtime = _run(build, strategy, number, _fresh)
+            assert WITNESS.unguarded == []
+            assert WITNESS.seen == Counter({name: accesses for name in "abc" if accesses})
+            assert runtime.accesses == 3 * (accesses + besides)
+
+
+COMPLETENESS = '''
+class Account:
+    def __init__(self, owner):
+        self.owner = owner
+
+def body(shared, items):
+    for turn in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9):
+        shared.a += 1                       # 2
+        items[0] = items[1] + shared.a      # 3
+        if items and 2 in items:            # 2
+            shared.b = Account(shared)      # 1
+        items += (turn,)                    # 1
+        del items[3]                        # 1
+        shared.items[0] += shared.other.a   # 5
+'''
+EACH = 10 * 15
+
+
+def test_the_completeness_toy_counts_what_it_executes_in_every_schedule(toy: MakeToy) -> None:
+    """Three threads on the same objects make exactly 450 accesses, and 450 are counted, in each schedule."""
+    build = toy(COMPLETENESS)
+    orders = set()
+    for strategy, runs in [(RunToBlock(), 1), (RandomWalk(3), 60), (Reluctant(3), 60)]:
+        for number in range(runs):
+            one = _fresh()
+            runtime = _run(build, strategy, number, lambda one=one: one)  # type: ignore[misc]
+            assert WITNESS.unguarded == []
+            assert WITNESS.seen == {"a": EACH, "b": EACH, "c": EACH}
+            assert runtime.accesses == 3 * EACH
+            orders.add(tuple(runtime.deviations))
+    assert len(orders) == 121
+
+
+def test_a_lost_update_needs_no_operation_of_the_seam(toy: MakeToy) -> None:
+    """Without any lock there is no switch point at the seam, and the bug is found all the same."""
+    build = toy("def body(shared, items):\n    shared.a += 1\n")
+    assert build.points is not None
+    totals = set()
+    for number in range(100):
+        one = _fresh()
+        _run(build, RandomWalk(1), number, lambda one=one: one)  # type: ignore[misc]
+        totals.add(one[0].a)
+    assert totals == {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("def body(a):\n    match a:\n        case 1: pass\n", "Match"),
+        ("async def body(a):\n    pass\n", "AsyncFunctionDef"),
+        ("def body(a):\n    yield a\n", "Yield"),
+        ("def body(a):\n    class Inner: pass\n", "ClassDef"),
+        ("def body(a):\n    x = (it for it in a)\n", "GeneratorExp"),
+        ("counter = 0\ndef body(a):\n    global counter\n    counter += 1\n", "augmented assignment"),
+        ("counter = 0\ndef body(a):\n    global counter\n    for counter in a: pass\n", "binding a shared"),
+    ],
+)
+def test_syntax_without_a_rule_is_refused(toy: MakeToy, source: str, kind: str) -> None:
+    """What is not known to be local is visible; what cannot be made visible is not passed over."""
+    with pytest.raises(UnknownSyntax, match=kind):
+        toy(source)
+
+
+def test_the_whole_worker_is_covered_by_rules() -> None:
+    """The shipped worker has no syntax that is refused, and many places."""
+    points = load(grain=Grain.ACCESS).points
+    assert points is not None
+    assert len(points.places) > 500
+    assert any(place.endswith("reads core.last_ns") for place in points.places)
+
+
+def test_the_seam_grain_cannot_see_a_lost_lock_and_this_one_can() -> None:
+    """Deleting the claim's lock deletes its switch points with it: only accesses show the race."""
+    from jurat_sim import Verdict, explore
+
+    seam = explore("submit_races_stop", defect="L01", grain="seam", schedules=300, seed=1)
+    access = explore("submit_races_stop", defect="L01", grain="access", schedules=300, seed=1)
+    assert (seam.verdict, access.verdict) == (Verdict.PASS, Verdict.FAIL)
+
+
+def test_a_patch_and_switch_points_go_together(toy: MakeToy, tmp_path: Path) -> None:
+    """A patched module is instrumented as patched."""
+    toy("def body(shared, items):\n    shared.a\n")
+    patched = load(
+        "toy_of_accesses",
+        name="patched",
+        patches=[Patch("__init__", "    shared.a\n", "    shared.a = shared.b\n")],
+        grain=Grain.ACCESS,
+    )
+    assert patched.points is not None
+    assert [place.split(" ", 1)[1] for place in patched.points.places] == ["reads shared.b", "writes shared.a"]

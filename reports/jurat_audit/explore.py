@@ -1,0 +1,141 @@
+"""What `jurat explore` does: run schedules of a scenario, or make the run of a token again.
+
+The work is in `jurat_sim.explore`; here it is asked for and told.  The bench's own errors
+already name what is wrong in one line, so they are passed on as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from jurat_sim.defects import DEFECTS
+from jurat_sim.errors import BenchError
+from jurat_sim.explore import Report, Verdict
+from jurat_sim.explore import explore as run_schedules
+from jurat_sim.explore import replay as run_again
+from jurat_sim.scenarios import SCENARIOS
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .content import canonical_json
+from .errors import UsageError
+from .progress import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXIT_STATUS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNDETERMINED: 3}
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """The bench's errors are about what the caller asked for."""
+    try:
+        yield
+    except BenchError as error:
+        raise UsageError(str(error)) from None
+
+
+def explored(
+    scenario: str, *, schedules: int, seed: int, defect: str | None, grain: str, as_json: bool
+) -> int:
+    """Run so many schedules and say what came of them."""
+    with _said(), shown("explore", sys.stderr) as progress:
+        progress.step(scenario if defect is None else f"{scenario} with {defect}")
+        progress.total(schedules)
+        report = run_schedules(
+            scenario, defect=defect, grain=grain, schedules=schedules, seed=seed, advance=progress.advance
+        )
+    if as_json:
+        sys.stdout.write(canonical_json(asdict(report)))
+    else:
+        _print(_told(report))
+    return EXIT_STATUS[report.verdict]
+
+
+def _told(report: Report) -> list[str]:
+    """A campaign in words."""
+    subject = "the shipped worker" if report.defect is None else f"the worker with {report.defect}"
+    lines = [
+        f"{report.scenario}: {subject}, {report.schedules:,} schedules at the grain of the {report.grain}",
+        f"{report.traces:,} different orders of events, {report.steps:,} steps, {report.choices:,} choices, "
+        f"by a {report.strategy} walk with seed {report.seed}",
+    ]
+    match report.verdict:
+        case Verdict.PASS:
+            lines.append("every check held in each of them; they are a sample")
+        case Verdict.UNDETERMINED:
+            lines.append("undetermined: a run was cut short by the step bound")
+        case Verdict.FAIL:
+            failure = report.failure
+            assert failure is not None  # noqa: S101 - that is what FAIL means
+            lines += [
+                f"schedule {failure.schedule} breaks {failure.property}: {failure.message}",
+                f"shrunk to {failure.deviations} departures from the default order",
+                "",
+                *(f"  {line}" for line in run_again(failure.token).story.brief()),
+                "",
+                f"replay: jurat explore --replay {failure.token}",
+            ]
+    return lines
+
+
+def replayed(token: str, *, full: bool, as_json: bool) -> int:
+    """Make the run of a token again and tell it."""
+    with _said():
+        run = run_again(token)
+    story = run.story.full() if full else run.story.brief()
+    if as_json:
+        row = {
+            "scenario": run.scenario,
+            "defect": run.defect,
+            "grain": str(run.grain),
+            "property": run.property,
+            "digest": run.digest,
+            "same_source": run.same_source,
+            "story": story,
+        }
+        sys.stdout.write(canonical_json(row))
+    else:
+        subject = "the shipped worker" if run.defect is None else f"the worker with {run.defect}"
+        said = "every check holds" if run.property is None else f"breaks {run.property}"
+        source = [] if run.same_source else ["note: the token was recorded from other source of the worker"]
+        _print([f"{run.scenario}: {subject}, at the grain of the {run.grain}: {said}", *source, "", *story])
+    return 0 if run.property is None else 1
+
+
+def listed(*, as_json: bool) -> int:
+    """Name what can be explored."""
+    if as_json:
+        rows = {
+            "scenarios": [{"name": it.name, "text": it.text} for it in SCENARIOS.values()],
+            "defects": [
+                {"id": it.id, "title": it.title, "scenario": it.scenario}
+                for it in DEFECTS.values()
+                if it.scenario
+            ],
+        }
+        sys.stdout.write(canonical_json(rows))
+        return 0
+    console = Console()
+    scenarios = Table("scenario", "what it reaches", box=None, pad_edge=False)
+    for scenario in SCENARIOS.values():
+        scenarios.add_row(scenario.name, Text(scenario.text))
+    defects = Table("defect", "what it is", "found in", box=None, pad_edge=False)
+    for defect in DEFECTS.values():
+        if defect.scenario:
+            defects.add_row(defect.id, Text(defect.title), defect.scenario)
+    console.print(scenarios)
+    console.print()
+    console.print(defects)
+    return 0
+
+
+def _print(lines: list[str]) -> None:
+    console = Console()
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)

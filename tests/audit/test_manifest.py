@@ -1,0 +1,180 @@
+"""The manifest says what TLC is asked and must answer, and cannot say nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jurat_audit import manifest, tlc
+from jurat_audit.manifest import Edit, ManifestError, edited_text, load, main, record, written
+from jurat_audit.subject import project_root
+from jurat_spec import lifecycle, view
+
+from .counters import COUNTER, manifest_of, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TLA = project_root() / "tla"
+
+# --- the project's own ---------------------------------------------------------------------------
+
+
+def test_the_manifest_of_the_project_is_whole() -> None:
+    """It loads: each property has a model, and a defect that it must find; each anchor is there once."""
+    models = load(TLA)
+    assert {case.property for case in models.must_fail} == set(models.modules["Lifecycle"].properties)
+
+
+def test_no_property_of_the_module_is_left_out() -> None:
+    """What the module defines as a property under its headings is checked."""
+    text = (TLA / "Lifecycle.tla").read_text("utf-8")
+    module = load(TLA).modules["Lifecycle"]
+    defined = set(re.findall(r"^(\w+) == \[\]\[", text, re.MULTILINE))
+    assert set(module.action_properties) == defined
+    assert set(module.liveness) == set(re.findall(r"^(\w+) == .* ~> ", text, re.MULTILINE))
+    invariants = text[text.index("(* Invariants.") : text.index("(* Action properties")]
+    helpers = {"Rows"}
+    assert (
+        set(module.invariants)
+        == set(re.findall(r"^(\w+)(?:\([^)]*\))?\s*==", invariants, re.MULTILINE)) - helpers
+    )
+
+
+def test_variables_and_actions_are_the_specifications() -> None:
+    """Under the same names, so that a difference is a difference of the rule."""
+    module = load(TLA).modules["Lifecycle"]
+    assert module.variables == view.VARIABLES
+    labels = {
+        action.label(argument) for action in lifecycle.ACTIONS.values() for argument in action.arguments
+    }
+    assert set(module.actions) == labels
+
+
+def test_the_file_is_written_as_it_would_be_recorded() -> None:
+    """So that recording changes numbers, and no line besides."""
+    text = (TLA / manifest.FILE).read_text("utf-8")
+    assert written(json.loads(text)) + "\n" == text
+
+
+def test_defects_are_single_edits_that_change_something() -> None:
+    """And the module itself is untouched."""
+    models = load(TLA)
+    for case in models.must_fail:
+        asked = models.check_failing(case)
+        assert asked.sources["Lifecycle"] != models.sources["Lifecycle"]
+        assert asked.invariants + asked.properties == (case.property,)
+
+
+# --- manifests that are refused ------------------------------------------------------------------
+
+
+def test_a_manifest_is_read(tmp_path: Path) -> None:
+    """So that the refusals below are refusals of what they change."""
+    models = load(write(tmp_path))
+    assert models.check(models.model("small")).invariants == ("Fits",)
+    assert models.check(models.model("fair")).specification == "Fair"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: raw.pop("models"), "not models, modules, must_fail, schema_version of version 1"),
+        (lambda raw: raw.update(schema_version=2), "of version 1"),
+        (lambda raw: raw["models"][0].pop("says"), "'small' lacks, or has too much: says"),
+        (lambda raw: raw["models"][0].update(extra=1), "'small' lacks, or has too much: extra"),
+        (lambda raw: raw["models"][0]["expect"].update(edges=None), "'Answer' is no number: edges"),
+        (lambda raw: raw["models"].append(raw["models"][0]), "two models are called 'small'"),
+        (lambda raw: raw["models"][0].update(module="Other"), "small: 'Other' is not known"),
+        (lambda raw: raw["models"][0].update(checks="Other"), "small: 'Other' is not known"),
+        (lambda raw: raw["modules"][0].update(name="Other"), "no Other.tla"),
+        (lambda raw: raw["modules"][0]["invariants"].append("Idle"), "Idle must be violated"),
+        (lambda raw: raw["modules"][0].update(implied={"Fits": "it is obvious"}), "Fits must be violated"),
+        (lambda raw: raw["modules"][0].update(implied={"Other": "?"}), "'Other' is not known"),
+        (lambda raw: raw["models"].pop(), "Arrives is checked in no model"),
+        (lambda raw: raw["must_fail"].pop(), "Arrives must be violated in a model that must fail"),
+        (
+            lambda raw: raw["must_fail"][0].update(model="Other"),
+            "no model 'Other'; the models are small, fair",
+        ),
+        (lambda raw: raw["must_fail"][0].update(property="Other"), "Fits must be violated"),
+        (
+            lambda raw: raw["must_fail"][0]["edit"].update(definition="Other"),
+            "0 definitions of Other, not one",
+        ),
+        (lambda raw: raw["must_fail"][0]["edit"].update(replace="gone"), "'gone' is 0 times in Up, not once"),
+        (lambda raw: raw["must_fail"][0]["edit"].update(replace="n"), "times in Up, not once"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(tmp_path: Path, change: Any, said: str) -> None:
+    """In one line that names the entry."""
+    raw = manifest_of()
+    change(raw)
+    with pytest.raises(ManifestError) as caught:
+        load(write(tmp_path, raw))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    """Missing, or not JSON."""
+    with pytest.raises(ManifestError, match="No such file"):
+        load(tmp_path)
+    (tmp_path / manifest.FILE).write_text("{", encoding="utf-8")
+    with pytest.raises(ManifestError, match="Expecting"):
+        load(tmp_path)
+
+
+def test_an_edit_stays_in_its_definition() -> None:
+    """The same text elsewhere is left alone."""
+    text = "A(t) ==\n    /\\ x = 1\n\nB ==\n    /\\ x = 1\n\n"
+    edited = edited_text(text, Edit(definition="A", replace="x = 1", by="TRUE"), "case")
+    assert edited == "A(t) ==\n    /\\ TRUE\n\nB ==\n    /\\ x = 1\n\n"
+
+
+# --- recording -----------------------------------------------------------------------------------
+
+
+def test_recording_writes_what_tlc_answers(tmp_path: Path) -> None:
+    """And says what has changed."""
+    raw = manifest_of()
+    raw["models"][0]["expect"]["distinct"] = 99
+    raw["must_fail"][0]["expect"]["depth"] = 99
+    changes = record(write(tmp_path, raw), tlc.locate())
+    assert changes == ["small: distinct recorded 99, now 4", "too-far: depth recorded 99, now 5"]
+    assert json.loads((tmp_path / manifest.FILE).read_text("utf-8")) == manifest_of()
+
+
+def test_what_does_not_hold_is_not_recorded(tmp_path: Path) -> None:
+    """The file stays as it is."""
+    folder = write(tmp_path, source=COUNTER.replace("n <= Top", "n < Top"))
+    before = (folder / manifest.FILE).read_bytes()
+    with pytest.raises(ManifestError, match="small: invariant Fits; not recorded"):
+        record(folder, tlc.locate())
+    assert (folder / manifest.FILE).read_bytes() == before
+
+
+def test_a_defect_that_is_not_found_is_not_recorded(tmp_path: Path) -> None:
+    """Expecting less is not among the deliberate acts."""
+    folder = write(tmp_path, source=COUNTER.replace("Fits    == n <= Top", "Fits    == n >= 0"))
+    with pytest.raises(ManifestError, match="too-far: ok, not Fits violated; not recorded"):
+        record(folder, tlc.locate())
+
+
+def test_a_model_is_written_for_running_by_hand(tmp_path: Path) -> None:
+    """Either kind, and the folder of the models is not touched."""
+    assert main(["--write", "any-order", str(tmp_path / "hand")]) == 0
+    assert sorted(path.name for path in (tmp_path / "hand").iterdir()) == ["Lifecycle.cfg", "Lifecycle.tla"]
+    assert "PROPERTIES\n    StartsInOrder\n" in (tmp_path / "hand" / "Lifecycle.cfg").read_text("utf-8")
+    assert "IsFirst(t)\n    /\\ SlotIsFree" not in (tmp_path / "hand" / "Lifecycle.tla").read_text("utf-8")
+    assert main(["--write", "wide", str(tmp_path / "hand")]) == 0
+    assert (tmp_path / "hand" / "Lifecycle.tla").read_bytes() == (TLA / "Lifecycle.tla").read_bytes()
+
+
+def test_an_unknown_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, exit status 2."""
+    assert main(["--write", "none", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("manifest.json: no model 'none'; the models are full-queue, ")
