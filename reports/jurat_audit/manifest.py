@@ -250,20 +250,28 @@ def _check(manifest: Manifest) -> None:
     names = [model.name for model in manifest.models] + [case.name for case in manifest.must_fail]
     for name in sorted({name for name in names if names.count(name) > 1}):
         raise ManifestError(f"{FILE}: two models are called {name!r}")
-    for module in manifest.modules.values():
-        if module.name not in manifest.sources:
-            raise ManifestError(f"{FILE}: no {module.name}.tla")
-        _check_witnesses(module, manifest)
     for model in manifest.models:
         if model.module not in manifest.modules:
             raise _stray(model.name, model.module)
         if model.checks not in ("safety", *manifest.modules[model.module].liveness):
             raise _stray(model.name, model.checks)
+        _check_numbers(model.name, model.expect)
+    for module in manifest.modules.values():
+        if module.name not in manifest.sources:
+            raise ManifestError(f"{FILE}: no {module.name}.tla")
+        _check_witnesses(module, manifest)
     for case in manifest.must_fail:
         module = manifest.modules[manifest.model(case.model).module]
         if case.property not in module.properties:
             raise _stray(case.name, case.property)
         manifest.check_failing(case)  # for its anchors
+        _check_numbers(case.name, case.expect)
+
+
+def _check_numbers(name: str, expected: Answer | Failure) -> None:
+    for key, value in _as_row(expected).items():
+        if type(value) is not int:
+            raise ManifestError(f"{FILE}: {name}: {key} is no number: {value!r}")
 
 
 def _check_witnesses(module: Module, manifest: Manifest) -> None:

@@ -71,12 +71,9 @@ class Replay:
 
     def step(self, event: Any) -> None:
         """Take the next event, or raise `NotABehaviour` and stay as before it."""
-        try:
-            at, name, number, attempt, detail = event
-            if not (type(at) is type(number) is type(attempt) is int and type(name) is str):
-                raise TypeError
-        except (TypeError, ValueError):
-            raise self._refuse(event, "an event is (at_ns, action, task, attempt, detail)", None) from None
+        if not _well_formed(event):
+            raise self._refuse(event, "an event is (at_ns, action, task, attempt, detail)", None)
+        at, name, number, attempt, detail = event
         world = self.world
         if world is None:
             self._begin(event)
@@ -123,14 +120,10 @@ class Replay:
         _, name, number, attempt, detail = event
         if name != "Init" or number != 0 or attempt != 0:
             raise self._refuse(event, "the first event is Init", None)
-        try:
-            threads, queue_max, grace_ns = detail["threads"], detail["queue_max"], detail["grace_ns"]
-            if not (type(threads) is type(grace_ns) is int and type(queue_max) in (int, NoneType)):
-                raise TypeError
-        except (TypeError, KeyError):
-            raise self._refuse(event, "Init carries threads, queue_max and grace_ns", None) from None
-        self.world = WorkerRecord(Config(threads=threads, queue_max=queue_max))
-        self._grace_ns = grace_ns
+        if not _is_configuration(detail):
+            raise self._refuse(event, "Init carries threads, queue_max and grace_ns", None)
+        self.world = WorkerRecord(Config(threads=detail["threads"], queue_max=detail["queue_max"]))
+        self._grace_ns = detail["grace_ns"]
 
     def _task(self, event: Event, action: Action, number: int) -> TaskRecord:
         if action.of == "worker":
@@ -194,6 +187,23 @@ class Replay:
                 f"reason {task.reason}, executing {task.executing}"
             )
         return NotABehaviour(self.steps, event, guard, before)
+
+
+def _well_formed(event: Any) -> bool:
+    """Five fields, and the first four of their types.  True and False are not numbers here."""
+    if not (isinstance(event, tuple | list) and len(event) == 5):
+        return False
+    at, name, number, attempt, _ = event
+    return type(at) is type(number) is type(attempt) is int and type(name) is str
+
+
+def _is_configuration(detail: Any) -> bool:
+    """What Init carries."""
+    return (
+        isinstance(detail, dict)
+        and type(detail.get("threads")) is type(detail.get("grace_ns")) is int
+        and type(detail.get("queue_max", "")) in (int, NoneType)
+    )
 
 
 def replay(events: Iterable[Event]) -> Replay:

@@ -130,7 +130,7 @@ def test_the_graph_is_the_one_that_can_be_drawn_by_hand(tool: tlc.Tlc) -> None:
 def test_what_is_violated_is_known_by_name(
     tool: tlc.Tlc, fields: dict[str, Any], found: Found, exit_status: int, violated: str | None, depth: int
 ) -> None:
-    """A temporal property as well: TLC does not name it, and its counterexample need not be a shortest one."""
+    """A temporal property too, which TLC does not name; its counterexample need not be a shortest one."""
     source = COUNTER.replace("====", "Falls == [][n' < n]_vars\nEnds == Init /\\ [][Up]_vars\n====")
     outcome = tlc.run(tool, check(source, **fields))
     assert (outcome.found, outcome.exit_status, outcome.violated) == (found, exit_status, violated)
