@@ -72,9 +72,14 @@ class Module:
     """Properties without a model of their own that must fail, and why they cannot have one."""
 
     @property
+    def safety(self) -> tuple[str, ...]:
+        """The properties of a state or a step."""
+        return (*self.invariants, *self.action_properties)
+
+    @property
     def properties(self) -> tuple[str, ...]:
         """All of them."""
-        return (*self.invariants, *self.action_properties, *self.liveness)
+        return (*self.safety, *self.liveness)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +161,7 @@ class Manifest:
     def properties_of(self, model: Model) -> tuple[str, ...]:
         """The properties that are checked in a model."""
         module = self.modules[model.module]
-        return module.properties[: -len(module.liveness)] if model.checks == "safety" else (model.checks,)
+        return module.safety if model.checks == "safety" else (model.checks,)
 
     def check(self, model: Model) -> tlc.Check:
         """The question to TLC that a model is."""
@@ -276,13 +281,10 @@ def _check_numbers(name: str, expected: Answer | Failure) -> None:
 
 def _check_witnesses(module: Module, manifest: Manifest) -> None:
     """Each property is checked in a model, and violated in one that must fail or implied by others."""
-    checked = {
-        name
-        for each in manifest.models
-        if each.module == module.name
-        for name in manifest.properties_of(each)
-    }
-    violated = {case.property for case in manifest.must_fail}
+    models = [model for model in manifest.models if model.module == module.name]
+    cases = [case for case in manifest.must_fail if manifest.model(case.model) in models]
+    checked = {name for model in models for name in manifest.properties_of(model)}
+    violated = {case.property for case in cases}
     for name in module.properties:
         if name not in checked:
             raise ManifestError(f"{FILE}: {name} is checked in no model")

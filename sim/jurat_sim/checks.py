@@ -195,11 +195,10 @@ def _closing(closing: Closing, stage: Stage) -> Iterator[Finding]:
     """The moment when `Shutdown.wait` returned."""
     if not closing.finished:
         yield Finding("shutdown: done", "wait without a timeout said that it had timed out")
-    kept = {
-        seen.thread
-        for seen in stage.witness
-        if seen.what == "entered" and stage.submissions[seen.ticket].handle.status == "abandoned"
+    abandoned = {
+        s.ticket for s in stage.submissions if s.handle is not None and s.handle.status == "abandoned"
     }
+    kept = {seen.thread for seen in stage.witness if seen.what == "entered" and seen.ticket in abandoned}
     for thread in closing.left:
         if thread not in kept:
             yield Finding(

@@ -234,7 +234,7 @@ class BenchThread:
     )
 
     def __init__(
-        self, runtime: BenchRuntime, name: str, target: Callable[..., None], args: tuple[object, ...]
+        self, runtime: BenchRuntime, name: str, target: Callable[..., object], args: tuple[object, ...]
     ) -> None:
         self._runtime = runtime
         self._target = target
@@ -374,7 +374,7 @@ class BenchRuntime:
         """A gate, named after the thread that makes it."""
         return BenchGate(self, self._name_of_something())
 
-    def spawn(self, target: Callable[..., None], name: str, *args: object) -> BenchThread:
+    def spawn(self, target: Callable[..., object], name: str, *args: object) -> BenchThread:
         """Start a thread; it takes its first step when it is chosen."""
         count = self._names[name] = self._names.get(name, 0) + 1
         thread = BenchThread(self, name if count == 1 else f"{name}#{count}", target, args)

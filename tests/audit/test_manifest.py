@@ -89,7 +89,7 @@ def test_a_manifest_is_read(tmp_path: Path) -> None:
         (lambda raw: raw["models"].append(raw["models"][0]), "two models are called 'small'"),
         (lambda raw: raw["models"][0].update(module="Other"), "small: 'Other' is not known"),
         (lambda raw: raw["models"][0].update(checks="Other"), "small: 'Other' is not known"),
-        (lambda raw: raw["modules"][0].update(name="Other"), "no Other.tla"),
+        (lambda raw: raw["modules"].append({**raw["modules"][0], "name": "Other"}), "no Other.tla"),
         (lambda raw: raw["modules"][0]["invariants"].append("Idle"), "Idle must be violated"),
         (lambda raw: raw["modules"][0].update(implied={"Fits": "it is obvious"}), "Fits must be violated"),
         (lambda raw: raw["modules"][0].update(implied={"Other": "?"}), "'Other' is not known"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from jurat_sim.runtime import Ending
-
 from tests.sim.toys import every_run, play
+
+from jurat_sim.runtime import Ending
 
 if TYPE_CHECKING:
     from jurat_sim.runtime import BenchGate, BenchRuntime

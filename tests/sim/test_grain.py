@@ -11,6 +11,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from jurat_sim.build import Patch, load
 from jurat_sim.errors import UnknownSyntax
 from jurat_sim.pool import Pool
@@ -21,6 +22,7 @@ from jurat_sim.tokens import Grain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import Self
 
     from jurat_sim.build import Build
     from jurat_sim.runtime import Strategy
@@ -37,6 +39,7 @@ class Witness:
         self.runtime: Counting | None = None
 
     def saw(self, what: str) -> None:
+        """An access, about to happen."""
         runtime = self.runtime
         if runtime is None or runtime.running is runtime.onlooker:
             return
@@ -55,6 +58,7 @@ class Counting(BenchRuntime):
         self.fresh: dict[str, bool] = {}
 
     def access(self, place: object) -> None:
+        """Pass a switch point."""
         super().access(place)
         self.fresh[self.running.name] = True
 
@@ -106,7 +110,7 @@ class Items(list[Any]):
         WITNESS.saw("compares")
         return super().__eq__(other)
 
-    def __iadd__(self, values: Any) -> Items:  # type: ignore[misc,override]
+    def __iadd__(self, values: Any) -> Self:
         WITNESS.saw("extends")
         self.extend(values)
         return self
@@ -122,7 +126,7 @@ class Items(list[Any]):
     def __iter__(self) -> Iterator[Any]:
         return Watched(super().__iter__())
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class Watched:
@@ -160,7 +164,9 @@ def _fresh() -> tuple[Shared, Items]:
     return shared, items
 
 
-def _run(build: Build, strategy: Strategy, number: int, objects: Callable[[], tuple[Shared, Items]]) -> Counting:
+def _run(
+    build: Build, strategy: Strategy, number: int, objects: Callable[[], tuple[Shared, Items]]
+) -> Counting:
     """Three threads in `body`, each with the objects it is given."""
     assert build.points is not None
     strategy.begin(number)
@@ -181,7 +187,7 @@ def _run(build: Build, strategy: Strategy, number: int, objects: Callable[[], tu
     return runtime
 
 
-STRATEGIES = [(RunToBlock(), 1), (RandomWalk(1), 15), (Reluctant(1), 15)]
+STRATEGIES: list[tuple[Strategy, int]] = [(RunToBlock(), 1), (RandomWalk(1), 15), (Reluctant(1), 15)]
 
 # What each piece of source does: accesses that the witness sees, and switch points besides.
 CASES = [
@@ -234,7 +240,7 @@ CASES = [
     ("try:\n    items[99]\nexcept IndexError:\n    shared.a = 1", 2, 0),
     ("with Manager(): shared.a", 1, 0),
     ("global counter\ncounter = counter + 1", 0, 2),  # a global that a function rebinds is shared
-    ("def inner():\n    return items[0]\nx = inner()", 1, 1),  # and so is a variable that a nested function uses
+    ("def inner():\n    return items[0]\nx = inner()", 1, 1),  # so is a variable of a nested one
     # what is excluded
     ("x = 1\nx += 1\ny = -x", 0, 0),
     ("x = 1, 2\nif x: pass\ny, z = x", 0, 0),
@@ -284,7 +290,7 @@ def test_each_access_has_a_switch_point_directly_before_it(
             assert runtime.accesses == 3 * (accesses + besides)
 
 
-COMPLETENESS = '''
+COMPLETENESS = """
 class Account:
     def __init__(self, owner):
         self.owner = owner
@@ -298,7 +304,7 @@ def body(shared, items):
         items += (turn,)                    # 1
         del items[3]                        # 1
         shared.items[0] += shared.other.a   # 5
-'''
+"""
 EACH = 10 * 15
 
 
@@ -306,7 +312,8 @@ def test_the_completeness_toy_counts_what_it_executes_in_every_schedule(toy: Mak
     """Three threads on the same objects make exactly 450 accesses, and 450 are counted, in each schedule."""
     build = toy(COMPLETENESS)
     orders = set()
-    for strategy, runs in [(RunToBlock(), 1), (RandomWalk(3), 60), (Reluctant(3), 60)]:
+    walks: list[tuple[Strategy, int]] = [(RunToBlock(), 1), (RandomWalk(3), 60), (Reluctant(3), 60)]
+    for strategy, runs in walks:
         for number in range(runs):
             one = _fresh()
             runtime = _run(build, strategy, number, lambda one=one: one)  # type: ignore[misc]
@@ -374,4 +381,7 @@ def test_a_patch_and_switch_points_go_together(toy: MakeToy, tmp_path: Path) -> 
         grain=Grain.ACCESS,
     )
     assert patched.points is not None
-    assert [place.split(" ", 1)[1] for place in patched.points.places] == ["reads shared.b", "writes shared.a"]
+    assert [place.split(" ", 1)[1] for place in patched.points.places] == [
+        "reads shared.b",
+        "writes shared.a",
+    ]

@@ -8,16 +8,16 @@ from math import factorial
 from typing import TYPE_CHECKING
 
 import pytest
-from jurat._runtime import Runtime
+from tests.sim.toys import every_run, play
+
 from jurat_sim.pool import Pool
 from jurat_sim.runtime import BenchRuntime, Ending, Misuse
 from jurat_sim.strategies import RandomWalk, RunToBlock
 
-from tests.sim.toys import every_run, play
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from jurat._runtime import Runtime
     from jurat_sim.runtime import BenchLock, BenchThread
 
 
@@ -164,7 +164,9 @@ def test_a_lock_taken_twice_by_its_owner_is_misuse() -> None:
 
     played = play(toy)
     assert played.ending is Ending.MISUSE
-    assert played.runtime.trouble == "a takes lock scenario.1, which it owns already: it would wait for itself"
+    assert (
+        played.runtime.trouble == "a takes lock scenario.1, which it owns already: it would wait for itself"
+    )
 
 
 def test_giving_back_a_lock_of_somebody_else_is_misuse() -> None:
@@ -241,7 +243,7 @@ def test_a_negative_wait_is_misuse(wait: str) -> None:
 def test_misuse_outside_a_run_raises_at_once() -> None:
     """A scenario that would wait for ever while it is set up is told so."""
     runtime = BenchRuntime(RunToBlock(), Pool())
-    with pytest.raises(Misuse, match="scenario would wait at gate scenario.1 for ever"):
+    with pytest.raises(Misuse, match=r"scenario would wait at gate scenario\.1 for ever"):
         runtime.gate().wait()
 
 
@@ -297,7 +299,7 @@ def _swallowing(runtime: BenchRuntime) -> None:
             try:
                 with one, other:
                     return
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - that is the point
                 runtime.monotonic_ns()
 
     runtime.spawn(take, "p", first, second)

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.sim.toys import play
+
 from jurat_sim.randomness import SplitMix64, derive, seed_of
 from jurat_sim.strategies import RandomWalk, Reluctant, Replay, RunToBlock
-from tests.sim.toys import play
 
 if TYPE_CHECKING:
     from jurat_sim.runtime import BenchRuntime, Strategy
@@ -87,4 +88,4 @@ def test_numbers_are_those_of_the_reference() -> None:
 def test_derived_seeds_differ_from_their_neighbours() -> None:
     """Neither the seed nor the number alone decides, and names give fixed seeds."""
     assert len({derive(seed, number) for seed in range(50) for number in range(50)}) == 2_500
-    assert seed_of("submit_races_stop") == 0x19CCD3F00DF7D8B
+    assert seed_of("submit_races_stop") == 0x199A67F0C12B85A3

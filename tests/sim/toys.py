@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from jurat_sim.runtime import BenchThread, Strategy
 
+
 class Played:
     """A toy that was run."""
 
@@ -56,6 +57,7 @@ class Exhaustive:
         self.exhausted = False
 
     def begin(self, run: int) -> None:
+        """Move on to the next interleaving."""
         self._at = 0
         if run == 0:
             return
@@ -67,6 +69,7 @@ class Exhaustive:
             self.exhausted = True
 
     def choose(self, ready: Sequence[BenchThread], default: int, time: bool) -> int:
+        """Follow the path, and lengthen it where it ends."""
         if self._at == len(self._path):
             self._path.append([0, len(ready) + time])
         option = self._path[self._at][0]

@@ -171,6 +171,23 @@ def test_a_running_task_is_asked_and_comes_back(hire: Hire) -> None:
     assert [a for a in actions(log) if "Cancel" in a] == ["RequestCancel", "AcknowledgeCancel"]
 
 
+def test_a_function_may_wait_to_be_asked(hire: Hire) -> None:
+    """However often it looked before; and once asked, every wait returns at once."""
+    inside = Meeting()
+
+    def obey(context: Context) -> str:
+        assert not any(context.wait(0) for _ in range(100))
+        inside.inside.set()
+        return f"{context.wait()} {context.wait(0)} {context.sleep(PATIENCE)} {context.cancelled}"
+
+    worker, _ = hire()
+    with worker:
+        task = worker.submit(obey)
+        inside.met()
+        task.cancel()
+        assert task.result(PATIENCE) == "True True False True"
+
+
 def test_a_running_task_that_returns_all_the_same_is_completed(hire: Hire) -> None:
     """Status tells the truth: it did its work, whatever it was asked (B9)."""
     worker, _ = hire()

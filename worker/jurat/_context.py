@@ -1,14 +1,14 @@
 """What a task's function is given: how it learns that it should come back.
 
 Cancellation is cooperative.  Nothing is ever thrown into a function from outside; it
-asks `cancelled`, calls `raise_if_cancelled`, or sleeps in `sleep`, which wakes early.
+asks `cancelled`, calls `raise_if_cancelled`, or waits in `sleep` and `wait`, which wake early.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._options import nanoseconds
+from ._options import nanoseconds, optional_nanoseconds
 from ._states import Phase, Reason
 from ._waiting import wait_for_trip
 from .errors import TaskCancelled
@@ -67,6 +67,10 @@ class Context:
         True after the whole duration, False if the task was asked to come back first.
         """
         return not wait_for_trip(self._core, self._task, nanoseconds("duration", duration))
+
+    def wait(self, timeout: Duration | None = None) -> bool:
+        """Wait until asked to come back; False if `timeout` (a timedelta, or seconds) passed first."""
+        return wait_for_trip(self._core, self._task, optional_nanoseconds("timeout", timeout))
 
     def __repr__(self) -> str:
         return f"<Context of task {self.task_id}, attempt {self.attempt}>"

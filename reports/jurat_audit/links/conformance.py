@@ -124,7 +124,7 @@ def _hunt(defect: Defect, progress: Progress) -> _Hunt:
     try:
         problem = _look(defect, row)
     except BenchError as error:  # its patch no longer fits the worker, or its token does not follow
-        problem = f"{defect.id}: {error}"
+        problem = f"hunting {defect.id}: {error}"
     progress.advance()
     row["found"] = problem is None
     return _Hunt(row=row, problem=problem)

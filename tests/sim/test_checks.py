@@ -1,0 +1,254 @@
+"""The checks: each holds for a sound run, and each is broken by the very thing it is there for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jurat_sim.bench import Bench
+from jurat_sim.build import load
+from jurat_sim.checks import check
+from jurat_sim.pool import Pool
+from jurat_sim.randomness import seed_of
+from jurat_sim.runtime import BenchRuntime, Ending
+from jurat_sim.scenarios import SCENARIOS
+from jurat_sim.stage import Stage, Witnessed
+from jurat_sim.strategies import RandomWalk, RunToBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jurat_sim.findings import Finding
+    from jurat_sim.scenarios import Scenario
+
+
+@pytest.fixture(params=list(SCENARIOS.values()), ids=list(SCENARIOS))
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A sound run of each scenario, over and not yet closed."""
+    yield from _ran(request.param)
+
+
+@pytest.fixture
+def drained() -> Iterator[Stage]:
+    """The run in which a task is abandoned and comes back late."""
+    yield from _ran(SCENARIOS["drain_with_stuck_task"])
+
+
+def _ran(scenario: Scenario) -> Iterator[Stage]:
+    runtime = BenchRuntime(RunToBlock(), Pool(), seed=seed_of(scenario.name))
+    stage = Stage(load().package, runtime)
+    scenario.describe(stage)
+    runtime.run()
+    yield stage
+    runtime.close()
+
+
+def _properties(findings: list[Finding]) -> set[str]:
+    return {finding.property for finding in findings}
+
+
+def test_a_sound_run_has_no_finding(stage: Stage) -> None:
+    """Neither a scenario nor a check complains of the shipped worker."""
+    assert check(stage) == []
+
+
+def test_a_sound_run_is_judged_on_something(stage: Stage) -> None:
+    """No check passes for want of matter: there are events, entries, handles and a closed shutdown."""
+    assert len(stage.log) > 5
+    assert any(seen.what == "entered" for seen in stage.witness)
+    assert any(submission.handle is not None for submission in stage.submissions)
+    assert len(stage.closings) == 1
+
+
+# What is done to a run, and the property that must then be broken.
+
+
+def _find(stage: Stage, action: str) -> int:
+    return next(place for place, event in enumerate(stage.log) if event[1] == action)
+
+
+def _drop_event(action: str) -> Callable[[Stage], None]:
+    def tamper(stage: Stage) -> None:
+        del stage.log[_find(stage, action)]
+
+    return tamper
+
+
+def _enter_twice(stage: Stage) -> None:
+    stage.witness.insert(0, stage.witness[0])
+
+
+def _enter_once_more(stage: Stage) -> None:
+    first = next(seen for seen in stage.witness if seen.what == "returned")
+    stage.witness += [Witnessed(first.ticket, "entered", "worker-0"), first]
+
+
+def _never_enter(stage: Stage) -> None:
+    ticket = stage.witness[0].ticket
+    stage.witness[:] = [seen for seen in stage.witness if seen.ticket != ticket]
+
+
+def _raise_instead(stage: Stage) -> None:
+    complete = stage.log[_find(stage, "Complete")][2]
+    ticket = next(s.ticket for s in stage.submissions if s.handle is not None and s.handle.number == complete)
+    place = next(
+        i for i, seen in enumerate(stage.witness) if (seen.ticket, seen.what) == (ticket, "returned")
+    )
+    stage.witness[place] = replace(stage.witness[place], what="raised")
+
+
+class _Handle:
+    """A handle that says other things."""
+
+    def __init__(self, handle: Any, **said: Any) -> None:
+        self._handle = handle
+        self._said = said
+
+    def __getattr__(self, name: str) -> Any:
+        return self._said[name] if name in self._said else getattr(self._handle, name)
+
+
+def _saying(**said: Any) -> Callable[[Stage], None]:
+    def tamper(stage: Stage) -> None:
+        submission = next(s for s in stage.submissions if s.handle is not None)
+        submission.handle = _Handle(submission.handle, **said)
+
+    return tamper
+
+
+def _lose_handle(stage: Stage) -> None:
+    stage.submissions[0].handle = None
+
+
+def _reporting(**said: Any) -> Callable[[Stage], None]:
+    def tamper(stage: Stage) -> None:
+        stage.closings[0].shutdown = _Handle(stage.closings[0].shutdown, **said)
+
+    return tamper
+
+
+def _report_nobody(stage: Stage) -> None:
+    report = replace(stage.closings[0].shutdown.report(), abandoned=())
+    _reporting(report=lambda: report)(stage)
+
+
+def _leave_thread(stage: Stage) -> None:
+    stage.closings[0].left = ("worker-1",)
+
+
+def _time_out(stage: Stage) -> None:
+    stage.closings[0].finished = False
+
+
+def _cut_before(action: str) -> Callable[[Stage], None]:
+    def tamper(stage: Stage) -> None:
+        del stage.log[_find(stage, action) :]
+
+    return tamper
+
+
+def _refuse_otherwise(stage: Stage) -> None:
+    next(s for s in stage.submissions if s.refusal is not None).refusal = "QueueFull"
+
+
+def _stuck(stage: Stage) -> None:
+    stage.runtime.ending = Ending.STUCK
+
+
+def _misused(stage: Stage) -> None:
+    stage.runtime.ending = Ending.MISUSE
+
+
+def _bounded(stage: Stage) -> None:
+    stage.runtime.ending = Ending.STEP_BOUND
+
+
+def _die(stage: Stage) -> None:
+    stage.runtime.threads[0].error = SystemExit()
+
+
+@pytest.mark.parametrize(
+    ("tamper", "broken"),
+    [
+        (_drop_event("Init"), "conformance: Submit: the first event is Init"),
+        (
+            _drop_event("BeginDrain"),
+            "conformance: Reject: the reason is the first that applies of closed, full",
+        ),
+        (_drop_event("Start"), "conformance: Start: it is the queued task that was admitted first"),
+        (_misused, "misuse"),
+        (_die, "exception: SystemExit"),
+        (_stuck, "stuck"),
+        (_bounded, "step bound"),
+        (_enter_twice, "witness: one execution at a time"),
+        (_enter_once_more, "witness: as many entries as starts"),
+        (_never_enter, "witness: as many entries as starts"),
+        (_raise_instead, "witness: outcomes as recorded"),
+        (_lose_handle, "handles: every accepted task has one"),
+        (_saying(status="queued"), "handles: status and attempts"),
+        (_saying(attempts=2), "handles: status and attempts"),
+        (_saying(exception=lambda timeout: ValueError()), "handles: result"),
+        (_refuse_otherwise, "handles: refusals"),
+        (_time_out, "shutdown: done"),
+        (_reporting(done=False), "shutdown: done"),
+        (_report_nobody, "shutdown: report"),
+        (_leave_thread, "shutdown: no thread left"),
+        (_cut_before("Stopped"), "shutdown: stopped"),
+        (_cut_before("ShutdownCancel"), "shutdown: every task terminal"),
+    ],
+)
+def test_each_check_can_fail(drained: Stage, tamper: Callable[[Stage], None], broken: str) -> None:
+    """A run that was tampered with breaks the property that the tampering breaks."""
+    assert check(drained) == []
+    tamper(drained)
+    assert broken in _properties(check(drained))
+
+
+def test_a_stuck_run_is_not_blamed_for_what_it_had_no_time_to_do(drained: Stage) -> None:
+    """A start whose function was not entered yet is no disagreement, unless the run is over."""
+    _never_enter(drained)
+    drained.runtime.ending = Ending.STUCK
+    assert _properties(check(drained)) == {"stuck"}
+
+
+def test_a_thread_that_was_abandoned_is_no_thread_left(drained: Stage) -> None:
+    """The function that ignored its context kept its thread, and the thread is named."""
+    assert drained.closings[0].left == ("worker-0",)
+    assert check(drained) == []
+
+
+# What the scenarios reach -----------------------------------------------------------------------
+
+REACHED = {
+    "submit_races_stop": {
+        "Submit", "Reject closed", "Reject full", "Start", "Complete", "Fail", "AcknowledgeCancel", "StopNow",
+        "ShutdownCancel", "Stopped",
+    },
+    "cancel_races_completion": {
+        "Start", "Complete", "Fail", "Cancel", "RequestCancel", "AcknowledgeCancel", "BeginDrain",
+        "DrainDeadline", "Stopped",
+    },
+    "drain_with_stuck_task": {
+        "Submit", "Reject closed", "BeginDrain", "DrainDeadline", "StopNow", "ShutdownCancel", "Abandon",
+        "LateReturn", "Complete", "Stopped",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
+def test_a_scenario_reaches_what_its_text_promises(scenario: Scenario) -> None:
+    """A few hundred schedules see every event that the scenario is there for, and several orders."""
+    seen: set[str] = set()
+    with Bench(scenario) as bench:
+        walk = RandomWalk(1)
+        for number in range(400):
+            for _, action, _, _, detail in bench.run(walk, number).log:
+                seen.add(f"{action} {detail}" if action == "Reject" else action)
+    assert seen >= REACHED[scenario.name]
+
+
+def test_every_scenario_has_its_list() -> None:
+    """A new scenario says what it reaches."""
+    assert set(REACHED) == set(SCENARIOS)
