@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +28,7 @@ from . import write
 from .audit import COMMITTED_PYTHON, EXIT_STATUS, default_folder, python_minor, run_audit, run_link
 from .errors import AuditError, UsageError
 from .link import Verdict, profile_named
-from .report import COMMITTED, ENVELOPE, content_of, files_of, verdict_counts
+from .report import COMMITTED, ENVELOPE, files_of, verdict_counts
 from .subject import project_root
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 @app.callback()
 def _top(
+    *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
@@ -92,6 +93,7 @@ def _top(
 
 @app.command()
 def audit(
+    *,
     profile: Annotated[str, typer.Option(help="How much is done.")] = "default",
     out: Annotated[
         Path | None, typer.Option(help="The folder to write into.", show_default="reports/")
@@ -178,7 +180,9 @@ def _links_table(found: Audit) -> Table:
     assert isinstance(seconds, dict)  # noqa: S101 - for the type checker
     for link in found.links:
         table.add_row(link.id, _styled(link.verdict), Text(link.summary), f"{seconds[link.id]:.1f}")
-    table.add_row("tests", _styled(found.tests.verdict), Text(found.tests.summary), f"{seconds['evidence']:.1f}")
+    table.add_row(
+        "tests", _styled(found.tests.verdict), Text(found.tests.summary), f"{seconds['evidence']:.1f}"
+    )
     return table
 
 
@@ -196,7 +200,11 @@ def _broken(found: Audit) -> list[str]:
     lines = []
     for finding in found.findings:
         if finding.verdict in (Verdict.FAIL, Verdict.UNDETERMINED):
-            why = [f"{source.kind} {source.name}" for source in finding.sources if source.verdict == finding.verdict]
+            why = [
+                f"{source.kind} {source.name}"
+                for source in finding.sources
+                if source.verdict == finding.verdict
+            ]
             why = why or [f"no {kind}" for kind in finding.missing]
             lines.append(f"{finding.requirement.id} {finding.verdict}: {', '.join(why)}")
     return lines
@@ -217,9 +225,12 @@ def _show_problems(console: Console, title: str, lines: Iterable[str]) -> None:
 @app.command()
 def explore(
     scenario: Annotated[str | None, typer.Argument(help="Which scenario; --list names them.")] = None,
+    *,
     schedules: Annotated[int, typer.Option(min=1, help="How many interleavings to try.")] = 1_000,
     seed: Annotated[int, typer.Option(help="Which interleavings.")] = 1,
-    defect: Annotated[str | None, typer.Option(help="Seed this defect of the catalogue, such as D01.")] = None,
+    defect: Annotated[
+        str | None, typer.Option(help="Seed this defect of the catalogue, such as D01.")
+    ] = None,
     grain: Annotated[str, typer.Option(help="Where threads may be switched: seam or access.")] = "seam",
     replay: Annotated[str | None, typer.Option(metavar="TOKEN", help="Show this interleaving again.")] = None,
     full: Annotated[bool, typer.Option("--full", help="With --replay: every step.")] = False,
@@ -239,7 +250,9 @@ def explore(
             raise UsageError("--replay takes no scenario: the token names it")
         return command.replayed(replay, full=full, as_json=json)
     if scenario is None:
-        raise UsageError("name a scenario, or a token with --replay; jurat explore --list names the scenarios")
+        raise UsageError(
+            "name a scenario, or a token with --replay; jurat explore --list names the scenarios"
+        )
     return command.explored(
         scenario, schedules=schedules, seed=seed, defect=defect, grain=grain, as_json=json
     )

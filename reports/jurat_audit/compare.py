@@ -109,7 +109,8 @@ def _first_step(
     met = [step for step in only if step[0] in ways]
     if not met:  # then each lies beyond a step that the other side allows alone
         return []
-    before, action, after = min(met, key=lambda step: (len(ways[step[0]]), _show(step)))
+    nearest = min(len(ways[before]) for before, _, _ in met)
+    before, action, after = min((step for step in met if len(ways[step[0]]) == nearest), key=_show)
     way = ways[before]
     return [
         f"only {here.name} allows: action {action}",

@@ -27,6 +27,7 @@ what TLA+ calls a sequence, a tuple; over anything else, records among them, a `
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -243,7 +244,7 @@ def _unquoted(literal: str) -> str:
         except KeyError:
             raise ValueSyntaxError(f"the escape {match[0]!r} is not one of TLA+, in {literal}") from None
 
-    return _ESCAPE.sub(plain, literal[1:-1])
+    return sys.intern(_ESCAPE.sub(plain, literal[1:-1]))  # one object for each, so that comparing is quick
 
 
 def _shortened(text: str, limit: int = 60) -> str:

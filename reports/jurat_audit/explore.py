@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from jurat_sim.defects import DEFECTS
 from jurat_sim.errors import BenchError
 from jurat_sim.explore import Report, Verdict
 from jurat_sim.explore import explore as run_schedules
 from jurat_sim.explore import replay as run_again
 from jurat_sim.scenarios import SCENARIOS
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from .content import canonical_json
 from .errors import UsageError
@@ -62,8 +63,10 @@ def _told(report: Report) -> list[str]:
     subject = "the shipped worker" if report.defect is None else f"the worker with {report.defect}"
     lines = [
         f"{report.scenario}: {subject}, {report.schedules:,} schedules at the grain of the {report.grain}",
-        f"{report.traces:,} different orders of events, {report.steps:,} steps, {report.choices:,} choices, "
-        f"by a {report.strategy} walk with seed {report.seed}",
+        (
+            f"{report.traces:,} different orders of events, {report.steps:,} steps, {report.choices:,} choices, "
+            f"by a {report.strategy} walk with seed {report.seed}"
+        ),
     ]
     match report.verdict:
         case Verdict.PASS:

@@ -192,7 +192,8 @@ class Manifest:
 def edited_text(text: str, edit: Edit, name: str) -> str:
     """The text of a module after one edit, or an error that says which anchor is gone or ambiguous.
 
-    A definition ends at the first blank line, as in every module here.
+    A definition ends at the first blank line, as in every module here.  `load` does not try the
+    edits: someone who changed the rule is to learn first what that has changed.
     """
     heads = list(re.finditer(rf"^{re.escape(edit.definition)}(?:\([^)]*\))?\s*==", text, re.MULTILINE))
     if len(heads) != 1:
@@ -269,7 +270,6 @@ def _check(manifest: Manifest) -> None:
         module = manifest.modules[manifest.model(case.model).module]
         if case.property not in module.properties:
             raise _stray(case.name, case.property)
-        manifest.check_failing(case)  # for its anchors
         _check_numbers(case.name, case.expect)
 
 

@@ -13,15 +13,22 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup, escape
+
 from jurat_spec import RULE_VERSION
 from jurat_spec.lifecycle import ACTIONS, STATUSES
-from markupsafe import Markup
 
 from . import pictures
 from .report import verdict_counts
 
 if TYPE_CHECKING:
     from jurat_spec.lifecycle import Action
+
+HEADLINES = {
+    "pass": "Everything that is built was checked, and holds. What is planned counts for nothing here.",
+    "fail": "Something that was checked does not hold. The summary says what.",
+    "undetermined": "A bound or a tool stopped a check before it could tell. The summary says which.",
+}
 
 SECTIONS = (
     ("summary", "Summary"),
@@ -45,25 +52,36 @@ def render(content: dict[str, Any]) -> str:
     style = _template("audit.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     links = {link["id"]: {"tables": [], "limits": [], **link["details"], **link} for link in content["links"]}
+    verdicts = {link["id"]: link["verdict"] for link in content["links"]}
     counts = verdict_counts(row["verdict"] for row in content["requirements"])
-    return _environment().get_template("audit.html").render(
-        content=content,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_digest=digest,
-        link=links,
-        sections=SECTIONS,
-        rule_version=RULE_VERSION,
-        requirement_counts=counts,
-        properties=_properties(content),
-        evidence_rows=[
-            [test["id"], test["requirements"], test["verdict"]] for test in content["evidence_tests"]["tests"]
-        ],
-        chain=[Markup(pictures.chain_picture(_chain_verdicts(content), wide=wide)) for wide in (True, False)],  # noqa: S704
-        lifecycle=Markup(pictures.lifecycle_picture()),  # noqa: S704 - drawn by us, and escaped
-        phases=Markup(pictures.phase_picture()),  # noqa: S704
-        transitions=pictures.transitions(),
-        statuses=STATUSES,
-        actions=[_action_row(action) for action in ACTIONS.values()],
+    return (
+        _environment()
+        .get_template("audit.html")
+        .render(
+            content=content,
+            style=Markup(style),  # noqa: S704 - our own file
+            style_digest=digest,
+            link=links,
+            headline=HEADLINES[content["verdict"]],
+            sections=SECTIONS,
+            rule_version=RULE_VERSION,
+            requirement_counts=counts,
+            requirements=[
+                {**row, "evidence_by_kind": _by_kind(row["needs"], row["evidence"]), "absent": _absent(row)}
+                for row in content["requirements"]
+            ],
+            properties=_properties(content),
+            evidence_rows=[
+                [test["id"], test["requirements"], test["verdict"]]
+                for test in content["evidence_tests"]["tests"]
+            ],
+            chain=[Markup(pictures.chain_picture(verdicts, wide=wide)) for wide in (True, False)],  # noqa: S704
+            lifecycle=Markup(pictures.lifecycle_picture()),  # noqa: S704 - drawn by us, and escaped
+            phases=Markup(pictures.phase_picture()),  # noqa: S704
+            transitions=pictures.transitions(),
+            statuses=STATUSES,
+            actions=[_action_row(action) for action in ACTIONS.values()],
+        )
     )
 
 
@@ -83,6 +101,8 @@ def _environment() -> Environment:
     environment.filters["count"] = count
     environment.filters["words"] = words
     environment.filters["plural"] = plural
+    environment.filters["prose"] = prose
+    environment.filters["breakable"] = breakable
     return environment
 
 
@@ -99,6 +119,21 @@ def words(name: str) -> str:
 def plural(number: int, noun: str) -> str:
     """A number with its noun, as "1 test" or "2 tests"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def prose(text: str) -> Markup:
+    """A sentence in which `this` is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick without its other half
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
+
+
+def breakable(name: str) -> Markup:
+    """A long name that a browser may break after its underscores, and nowhere else."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _action_row(action: Action) -> dict[str, Any]:
@@ -118,13 +153,6 @@ def _action_row(action: Action) -> dict[str, Any]:
     }
 
 
-def _chain_verdicts(content: dict[str, Any]) -> dict[str, str]:
-    """The verdict of each link, and of the requirements taken together: the worst that is not planned."""
-    found = {row["verdict"] for row in content["requirements"]}
-    worst = next((verdict for verdict in ("fail", "undetermined", "pass") if verdict in found), "planned")
-    return {"requirements": worst, **{link["id"]: link["verdict"] for link in content["links"]}}
-
-
 def _properties(content: dict[str, Any]) -> list[dict[str, Any]]:
     """Each property once, with the models it was checked in and the requirements that cite it."""
     rows = [row for link in content["links"] for row in link["details"].get("properties", [])]
@@ -142,3 +170,28 @@ def _properties(content: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name in sorted({row["name"] for row in rows})
     ]
+
+
+def _absent(row: dict[str, Any]) -> list[str]:
+    """What a requirement still misses: the kind, and by name what the table cites for it."""
+    lines = []
+    for kind in row["missing"]:
+        names = [
+            source["source"]
+            for source in row["evidence"]
+            if source["kind"] == kind and source["verdict"] == "planned"
+        ]
+        lines.append(f"{words(kind)} {', '.join(names)}" if names else words(kind))
+    return [*lines, row["awaits"]] if "awaits" in row else lines
+
+
+def _by_kind(kinds: list[str], evidence: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The evidence that was looked at, gathered by kind, with the verdicts that are not pass."""
+    looked_at = [source for source in evidence if source["verdict"] != "planned"]
+    parts = []
+    for kind in kinds:
+        if sources := [source for source in looked_at if source["kind"] == kind]:
+            bad = sorted({source["verdict"] for source in sources} - {"pass"})
+            total = sum(source["count"] for source in sources)
+            parts.append({"kind": kind, "count": total, "bad": bad, "sources": sources})
+    return parts

@@ -41,7 +41,9 @@ def phase_edges() -> list[Edge]:
     """Each change of the worker's phase, found by walking everything that one task can bring about."""
     graph = reach(Config(threads=1, queue_max=1, tasks=1))
     found = {
-        (before.phase, label, after.phase) for before, label, after in graph.edges if before.phase != after.phase
+        (before.phase, label, after.phase)
+        for before, label, after in graph.edges
+        if before.phase != after.phase
     }
     return sorted(found, key=lambda edge: (PHASES.index(edge[0]), PHASES.index(edge[2]), edge[1]))
 
@@ -119,7 +121,9 @@ class Sheet:
 
     def text(self, x: int, y: int, text: str, *, css: str = "edge-text", anchor: str = "middle") -> None:
         """One line of text."""
-        self._labels.append(f'<text class="{css}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>')
+        self._labels.append(
+            f'<text class="{css}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+        )
 
     def lines(self, x: int, y: int, texts: Sequence[str], *, anchor: str = "middle") -> None:
         """Several lines of text, centred on `y`."""
@@ -143,6 +147,9 @@ class Sheet:
 # --- the lifecycle ------------------------------------------------------------------------
 
 
+ROW = 108  # from the middle of one row to the middle of the next
+
+
 def lifecycle_picture() -> str:
     """The statuses of a task in rows, by how far they are from the start, and the actions between them."""
     edges = _grouped(status_edges())
@@ -152,7 +159,9 @@ def lifecycle_picture() -> str:
         sheet.box(box, status, css="node terminal" if status in TERMINAL else "node")
     for (before, after), labels in edges.items():
         _draw(sheet, boxes[before], boxes[after], labels)
-    said = "; ".join(f"{before} to {after} by {' or '.join(labels)}" for (before, after), labels in edges.items())
+    said = "; ".join(
+        f"{before} to {after} by {' or '.join(labels)}" for (before, after), labels in edges.items()
+    )
     return sheet.svg("The statuses of a task, and the actions that change them", said + ".")
 
 
@@ -167,23 +176,22 @@ def _placed(edges: Mapping[tuple[str, str], list[str]]) -> dict[str, Box]:
         statuses.sort(key=lambda status: not _has_short_cut(status, rank, edges))
         step = 640 // len(statuses)
         for column, status in enumerate(statuses):
-            boxes[status] = Box(x=10 + step // 2 + step * column, y=28 + 104 * row)
+            boxes[status] = Box(x=10 + step // 2 + step * column, y=28 + ROW * row)
     return boxes
 
 
 def _ranks(edges: Mapping[tuple[str, str], list[str]]) -> dict[str, int]:
     """How many steps a status is from the start, by the longest way that meets none twice."""
-    rank = dict.fromkeys(STATUSES, 0)
+    rank: dict[str, int] = dict.fromkeys(STATUSES, 0)
+    place: dict[str, int] = {status: number for number, status in enumerate(STATUSES)}
     for _ in STATUSES:
         for before, after in edges:
-            if STATUSES.index(before) < STATUSES.index(after):
+            if place[before] < place[after]:
                 rank[after] = max(rank[after], rank[before] + 1)
     return rank
 
 
-def _has_short_cut(
-    status: str, rank: Mapping[str, int], edges: Mapping[tuple[str, str], list[str]]
-) -> bool:
+def _has_short_cut(status: str, rank: Mapping[str, int], edges: Mapping[tuple[str, str], list[str]]) -> bool:
     return any(after == status and rank[after] - rank[before] > 1 for before, after in edges)
 
 
@@ -198,52 +206,56 @@ def _draw(sheet: Sheet, before: Box, after: Box, labels: Sequence[str]) -> None:
             x, y = before.right, before.y
             sheet.arrow(f"M{x} {y - 9} C{x + 40} {y - 20} {x + 40} {y + 20} {x} {y + 9}")
             sheet.lines(x + 40, y + 4, labels, anchor="start")
-    elif after.y - before.y > 110:
-        x, y = after.x, after.top
+    elif after.y - before.y > ROW + 8:
+        x, y = after.x - 28, after.top
         sheet.arrow(f"M{before.left} {before.y} C{x} {before.y} {x} {before.y + 60} {x} {y}")
-        sheet.lines(x + 8, (before.y + y) // 2 + 8, labels, anchor="start")
+        sheet.lines(x + 8, (before.y + y) // 2 + 4, labels, anchor="start")
+    elif after.x == before.x:
+        sheet.arrow(f"M{before.x} {before.bottom} L{after.x} {after.top}")
+        sheet.lines(after.x + 9, (before.bottom + after.top) // 2 + 3, labels, anchor="start")
     else:
-        down = after.top - before.bottom
-        start = before.x + (after.x - before.x) // 8
-        bend = before.bottom + down // 2
-        sheet.arrow(f"M{start} {before.bottom} C{start} {bend} {after.x} {bend - 6} {after.x} {after.top}")
-        if abs(after.x - before.x) < 8:
-            sheet.lines(after.x + 9, before.bottom + down // 2 + 2, labels, anchor="start")
-        else:
-            sheet.lines(after.x, after.top - 15, labels)
+        start, end = before.x + (after.x - before.x) // 7, after.x + 14
+        low, high = before.bottom + 34, before.bottom + 6
+        sheet.arrow(
+            f"M{start} {before.bottom} C{start} {low} {end} {high} {end} {after.top - 26} L{end} {after.top}"
+        )
+        sheet.lines(end + 7, after.top - 12, labels, anchor="start")
 
 
 def phase_picture() -> str:
     """The phases of the worker from top to bottom; an arrow that skips one goes round it."""
     edges = _grouped(phase_edges())
-    boxes = {phase: Box(x=190, y=28 + 104 * row) for row, phase in enumerate(PHASES)}
-    sheet = Sheet("phases", 400, boxes[PHASES[-1]].bottom + 46)
+    boxes: dict[str, Box] = {phase: Box(x=204, y=28 + ROW * row) for row, phase in enumerate(PHASES)}
+    sheet = Sheet("phases", 410, boxes[PHASES[-1]].bottom + 46)
     for phase, box in boxes.items():
         sheet.box(box, phase, css="node terminal" if phase == PHASES[-1] else "node")
     side = -1
     for (before, after), labels in edges.items():
         start, end = boxes[before], boxes[after]
-        if end.y - start.y < 110:
+        if end.y - start.y <= ROW:
             sheet.arrow(f"M{start.x} {start.bottom} L{end.x} {end.top}")
             sheet.lines(start.x + 9, (start.bottom + end.top) // 2 + 2, labels, anchor="start")
         else:
             x = start.x + side * start.width // 2
-            out = x + side * 64
+            out = x + side * 88
             sheet.arrow(f"M{x} {start.y} C{out} {start.y + 20} {out} {end.y - 20} {x} {end.y}")
-            sheet.lines(x + side * 56, (start.y + end.y) // 2 + 4, labels, anchor="end" if side < 0 else "start")
+            sheet.lines(
+                x + side * 74, (start.y + end.y) // 2 + 4, labels, anchor="end" if side < 0 else "start"
+            )
             side = -side
-    said = "; ".join(f"{before} to {after} by {' or '.join(labels)}" for (before, after), labels in edges.items())
+    said = "; ".join(
+        f"{before} to {after} by {' or '.join(labels)}" for (before, after), labels in edges.items()
+    )
     return sheet.svg("The phases of the worker, and the actions that change them", said + ".")
 
 
 # --- the chain of evidence ------------------------------------------------------------------
 
-# What stands between which two things, and the links that vouch for it.
+# What the chain leads through, and the links that vouch for the step to the next thing.
 CHAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("requirement", ("requirements",)),
-    ("TLA+ property", ("model",)),
-    ("TLA+ model", ("equivalence",)),
-    ("executable specification", ("conformance", "arithmetic", "timing")),
+    ("requirement", ("model",)),
+    ("TLA+ property", ("equivalence",)),
+    ("executable specification", ("conformance", "timing", "arithmetic")),
     ("shipped worker", ("log",)),
     ("recorded log", ()),
 )
@@ -261,15 +273,15 @@ def chain_picture(verdicts: Mapping[str, str], *, wide: bool) -> str:
 
 
 def _chain_row(verdicts: Mapping[str, str]) -> Sheet:
-    sheet = Sheet("chain-row", 1000, 150)
-    gap, width = 98, 84
-    step = gap + width - 8
+    sheet = Sheet("chain-row", 1000, 172)
+    width = 116
+    step = (1000 - width - 8) // (len(CHAIN) - 1)
     for place, (name, links) in enumerate(CHAIN):
-        box = Box(x=width // 2 + 4 + step * place, y=75, width=width, height=62)
+        box = Box(x=width // 2 + 4 + step * place, y=64, width=width, height=60)
         _wrapped_box(sheet, box, name)
         if links:
-            sheet.arrow(f"M{box.right} 75 L{box.right + step - width} 75")
-            _link_labels(sheet, box.right + (step - width) // 2 - 2, 75, links, verdicts)
+            sheet.arrow(f"M{box.right} 64 L{box.right + step - width} 64")
+            _link_labels(sheet, box.right + (step - width) // 2 - 2, 64, links, verdicts)
     return sheet
 
 
@@ -298,12 +310,10 @@ def _wrapped_box(sheet: Sheet, box: Box, text: str) -> None:
         sheet.text(box.x, first + 16 * row, word, css="node-text")
 
 
-def _link_labels(
-    sheet: Sheet, x: int, y: int, links: Sequence[str], verdicts: Mapping[str, str]
-) -> None:
+def _link_labels(sheet: Sheet, x: int, y: int, links: Sequence[str], verdicts: Mapping[str, str]) -> None:
     """The names of links and their verdicts: the first above the arrow, the others below it."""
     for row, link in enumerate(links):
-        base = y - 24 if row == 0 else y + 20 + 36 * (row - 1)
+        base = y - 26 if row == 0 else y + 22 + 38 * (row - 1)
         verdict = verdicts[link]
         sheet.text(x, base, link, css="link-name")
         sheet.text(x, base + 15, verdict, css=f"link-verdict on-{verdict}")

@@ -63,7 +63,7 @@ class Lines:
 
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
-        print(f"{self._prefix}: {text}", file=self._stream, flush=True)  # noqa: T201 - this is what it is for
+        print(f"{self._prefix}: {text}", file=self._stream, flush=True)
 
 
 class Bar:

@@ -108,7 +108,11 @@ def _requirement(finding: Finding) -> dict[str, Any]:
             for source in finding.sources
         ],
     }
-    return row if finding.planned_in is None else {**row, "planned_in": finding.planned_in}
+    if finding.planned_in is not None:
+        row["planned_in"] = finding.planned_in
+    if requirement.awaits is not None:
+        row["awaits"] = requirement.awaits
+    return row
 
 
 def _defects(audit: Audit) -> list[dict[str, Any]]:

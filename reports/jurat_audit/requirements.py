@@ -2,10 +2,11 @@
 
 `requirements.toml` says what every requirement needs; the links, the evidence tests and
 the defect campaign say what there is.  This module holds the two against each other.
-It is the one place where the word `pass` is earned, and the rule fits in four lines:
+It is the one place where the word `pass` is earned, and the rule fits in four sentences:
 
 * a source that was tried and does not hold makes the requirement `fail`;
-* every kind it needs, each with a count above zero and each cited source present: `pass`;
+* every kind it needs, each with a count above zero and each cited source present: `pass`,
+  unless the table says what the requirement still awaits;
 * what is missing was tried, and a bound or a tool stopped it: `undetermined`;
 * otherwise it is `planned`, unless its issue is resolved: then what is missing is a `fail`.
 
@@ -84,6 +85,8 @@ class Requirement:
     """The issue that completes it, or "roadmap"."""
     cites: dict[Kind, tuple[str, ...]] = field(default_factory=dict)
     """What discharges each kind that the table lists: properties, or figures as "link.figure"."""
+    awaits: str | None = None
+    """What does not exist yet and keeps it planned, whatever evidence there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +130,16 @@ def load_table(text: str | None = None) -> Table:
     _check_ids(table)
     for requirement in table.requirements:
         _check_needs(requirement, table)
+        _check_owed(requirement, table)
     return table
+
+
+_KEYS = ("id", "text", "source", "needs", "issue", "awaits")
 
 
 def _requirement(row: dict[str, Any]) -> Requirement:
     id = row.get("id", "?")
-    _refuse_unknown_keys(id, row, {"id", "text", "source", "needs", "issue", *(str(kind) for kind in CITED_KINDS)})
+    _refuse_unknown_keys(id, row, {*_KEYS, *CITED_KINDS})
     try:
         return Requirement(
             id=id,
@@ -141,6 +148,7 @@ def _requirement(row: dict[str, Any]) -> Requirement:
             needs=tuple(Kind(kind) for kind in row["needs"]),
             issue=row["issue"],
             cites={kind: tuple(row[kind]) for kind in CITED_KINDS if row.get(kind)},
+            awaits=row.get("awaits"),
         )
     except KeyError as error:
         raise TableError(f"requirements.toml: {id} has no {error.args[0]!r}") from None
@@ -181,7 +189,7 @@ def _check_ids(table: Table) -> None:
 
 
 def _check_needs(requirement: Requirement, table: Table) -> None:
-    """Refuse a row that asks for too little, cites what it does not need, or owes a kind already."""
+    """Refuse a row that asks for too little, or cites what it does not need."""
     id, needs = requirement.id, set(requirement.needs)
     if requirement.issue != "roadmap" and requirement.issue not in ISSUES:
         raise TableError(f"requirements.toml: {id} has no such issue: {requirement.issue!r}")
@@ -197,11 +205,18 @@ def _check_needs(requirement: Requirement, table: Table) -> None:
         for source in sources:
             if kind is not Kind.PROPERTY and source.partition(".")[0] not in LINKS:
                 raise TableError(f"requirements.toml: {id} cites {source!r}, which is no link's figure")
-    if requirement.issue in table.resolved:
-        for kind in CITED_KINDS:
-            if kind in needs and kind not in requirement.cites:
-                done = issue_name(requirement.issue)
-                raise TableError(f"requirements.toml: {id} has nothing for {kind}, and {done} is resolved")
+
+
+def _check_owed(requirement: Requirement, table: Table) -> None:
+    """Refuse a row whose issue is resolved and that leaves open what would discharge it."""
+    if requirement.issue not in table.resolved:
+        return
+    id, resolved = requirement.id, f"{issue_name(requirement.issue)} is resolved"
+    if requirement.awaits:
+        raise TableError(f"requirements.toml: {id} awaits {requirement.awaits}, and {resolved}")
+    for kind in CITED_KINDS:
+        if kind in requirement.needs and kind not in requirement.cites:
+            raise TableError(f"requirements.toml: {id} has nothing for {kind}, and {resolved}")
 
 
 # --- the evidence --------------------------------------------------------------------
@@ -255,11 +270,15 @@ def _refuse_strays(table: Table, links: Sequence[LinkResult], tests: EvidenceRun
     known = {requirement.id for requirement in table.requirements}
     for test in tests.tests:
         if strays := sorted(set(test.requirements) - known):
-            raise TableError(f"{test.id} is evidence for {', '.join(strays)}, which requirements.toml has not")
+            raise TableError(
+                f"{test.id} is evidence for {', '.join(strays)}, which requirements.toml has not"
+            )
     catalogue = {defect.id for defect in table.defects}
     for row in defect_rows(links):
         if row["id"] not in catalogue:
-            raise TableError(f"the defect {row['id']} is seeded, and not in the catalogue of requirements.toml")
+            raise TableError(
+                f"the defect {row['id']} is seeded, and not in the catalogue of requirements.toml"
+            )
 
 
 def defect_rows(links: Iterable[LinkResult]) -> list[dict[str, Any]]:
@@ -367,7 +386,7 @@ def _verdict(
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
     if not missing:
-        return Verdict.PASS
+        return Verdict.PLANNED if requirement.awaits else Verdict.PASS
     untried = any(_untried(sources[kind]) for kind in missing)
     if not untried:
         return Verdict.UNDETERMINED

@@ -92,7 +92,18 @@ def _from_git(root: Path) -> set[str] | None:
     """Ask git; None if there is no git, or the tree is not a repository of its own."""
     # A hook runs with GIT_DIR and GIT_INDEX_FILE set, which would answer for another tree.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ("git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *ROOTS)
+    command = (
+        "git",
+        "-C",
+        str(root),
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+        *ROOTS,
+    )
     if not (root / ".git").exists():
         return None
     try:
@@ -111,5 +122,7 @@ def _from_walk(root: Path) -> set[str]:
         for folder, folders, files in os.walk(start):
             folders[:] = [child for child in folders if child != "__pycache__" and not child.startswith(".")]
             here = Path(folder).relative_to(root)
-            found |= {(here / file).as_posix() for file in files if not file.endswith((".pyc", ".pyo", ".pyd"))}
+            found |= {
+                (here / file).as_posix() for file in files if not file.endswith((".pyc", ".pyo", ".pyd"))
+            }
     return found

@@ -140,7 +140,7 @@ class _Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         spec = module.__spec__
-        assert spec is not None and spec.origin is not None  # noqa: S101, PT018  `find_spec` gave both.
+        assert spec is not None and spec.origin is not None  # noqa: S101, PT018 - `find_spec` gave both.
         file = Path(spec.origin)
         tree = ast.parse(self._patched(file.stem, file.read_text()), file.name)
         if self._points is not None:

@@ -22,8 +22,8 @@ over.  Not an access to shared state is:
 * a truth test, comparison, operation or formatting on an immutable value: a number, a
   string, bytes, a timedelta, None (and for truth, unpacking and iteration a tuple or a range as well);
 * a comparison by identity;
-* a call of a function, method or class written in Python: what its body accesses is
-  visible there;
+* a call of a function, method or class of the code under test itself, whose body has
+  switch points of its own;
 * entering and leaving a `with`, which are calls;
 * the stores to `self` in an `__init__` in which `self` occurs in no other way: nobody
   else has the object yet;
@@ -32,7 +32,7 @@ over.  Not an access to shared state is:
 Types are looked at when the access happens, so that a rule can speak of values.  A
 sequence that C code reads in one go (`a == b`, `f(*a)`) counts as one access.
 
-Why not a trace function: switching greenlets in one loses events (HOTPATH.md B3), and
+Why not a trace function: switching greenlets in one loses events, silently, and
 instruction offsets, hence tokens and counts, differ between versions of Python.  Source
 does not.  Prior art: the instrumentation of frontrun and of Coyote's binary rewriting.
 """
@@ -46,17 +46,16 @@ from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import UnknownSyntax
-from .runtime import BenchGate, BenchLock, BenchRuntime, BenchThread
+from .primitives import BenchGate, BenchLock, BenchThread
+from .runtime import BenchRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _VALUES = (int, float, complex, str, bytes, timedelta, type(None))
 _FIXED = (*_VALUES, tuple, frozenset, range)
-_CONSTANT_ATTRIBUTES = (
-    *_VALUES, ModuleType, EnumType, BenchLock, BenchGate, BenchThread, BenchRuntime
-)  # fmt: skip
-_PYTHON_CALLABLES = (FunctionType, MethodType)
+_SEAM = (BenchLock, BenchGate, BenchThread, BenchRuntime)
+_CONSTANT_ATTRIBUTES = (*_VALUES, ModuleType, EnumType, *_SEAM)
 
 
 class Points:
@@ -111,11 +110,18 @@ class Points:
 
     def call(self, place: int, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Before a call, when its arguments are there."""
-        if not isinstance(function, _PYTHON_CALLABLES) and not self._is_ours(function):
+        if not self._is_seen_inside(function):
             self._access(place)
         return function(*args, **kwargs)
 
-    def _is_ours(self, function: Any) -> bool:
+    def _is_seen_inside(self, function: Any) -> bool:
+        """What the call does has switch points of its own."""
+        if isinstance(function, MethodType):
+            if isinstance(function.__self__, _SEAM):
+                return True
+            function = function.__func__
+        if isinstance(function, FunctionType):
+            return function.__globals__.get(POINTS) is self
         return isinstance(function, type) and function.__module__.startswith(self._package)
 
     def _one_by_one(self, place: int, iterator: Iterator[Any]) -> Iterator[Any]:

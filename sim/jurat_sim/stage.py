@@ -13,12 +13,13 @@ number for it is part of what is being checked.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .runtime import BenchRuntime, BenchThread
+    from .primitives import BenchThread
+    from .runtime import BenchRuntime
 
 Body = Any
 """A task's function.  It gets the context of whichever copy of the worker is being run."""
@@ -39,8 +40,7 @@ class Submission:
     """What the function raised last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witnessed:
+class Witnessed(NamedTuple):
     """A function was entered or left."""
 
     ticket: int

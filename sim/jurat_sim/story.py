@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from jurat_spec.replay import NotABehaviour, Replay
 
 from . import strategies
-from .runtime import BenchGate, BenchLock, BenchRuntime
+from .primitives import BenchGate, BenchLock
+from .runtime import BenchRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .bench import Bench, Run
-    from .runtime import BenchThread
+    from .primitives import BenchThread
     from .stage import Stage
 
 

@@ -28,7 +28,7 @@ from .randomness import derive
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .runtime import BenchThread
+    from .primitives import BenchThread
 
 TIME_SHARE = 1 / 16
 """How often the random walks let time pass where it may, though threads could run."""

@@ -88,14 +88,14 @@ def sample_links(**replaced: LinkResult) -> tuple[LinkResult, ...]:
     return tuple(answers[id] for id in LINKS)
 
 
-def test_row(id: str, *requirements: str, verdict: Verdict = Verdict.PASS) -> EvidenceTest:
+def outcome(id: str, *requirements: str, verdict: Verdict = Verdict.PASS) -> EvidenceTest:
     """An outcome of a test marked as evidence."""
     return EvidenceTest(id=f"tests/worker/test_sample.py::{id}", requirements=requirements, verdict=verdict)
 
 
 def sample_tests(*tests: EvidenceTest, verdict: Verdict = Verdict.PASS) -> EvidenceRun:
     """A run of the evidence tests; without arguments, one that passes and is for LC-2 and SD-1."""
-    rows = tests or (test_row("test_an_end_is_an_end", "LC-2"), test_row("test_stop_twice", "SD-1"))
+    rows = tests or (outcome("test_an_end_is_an_end", "LC-2"), outcome("test_stop_twice", "SD-1"))
     return EvidenceRun(verdict=verdict, tests=rows, junit_xml=b"<testsuites/>")
 
 

@@ -93,19 +93,13 @@ def test_a_manifest_is_read(tmp_path: Path) -> None:
         (lambda raw: raw["modules"][0]["invariants"].append("Idle"), "Idle must be violated"),
         (lambda raw: raw["modules"][0].update(implied={"Fits": "it is obvious"}), "Fits must be violated"),
         (lambda raw: raw["modules"][0].update(implied={"Other": "?"}), "'Other' is not known"),
-        (lambda raw: raw["models"].pop(), "Arrives is checked in no model"),
+        (lambda raw: raw["models"][1].update(checks="safety"), "Arrives is checked in no model"),
         (lambda raw: raw["must_fail"].pop(), "Arrives must be violated in a model that must fail"),
         (
             lambda raw: raw["must_fail"][0].update(model="Other"),
             "no model 'Other'; the models are small, fair",
         ),
         (lambda raw: raw["must_fail"][0].update(property="Other"), "Fits must be violated"),
-        (
-            lambda raw: raw["must_fail"][0]["edit"].update(definition="Other"),
-            "0 definitions of Other, not one",
-        ),
-        (lambda raw: raw["must_fail"][0]["edit"].update(replace="gone"), "'gone' is 0 times in Up, not once"),
-        (lambda raw: raw["must_fail"][0]["edit"].update(replace="n"), "times in Up, not once"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(tmp_path: Path, change: Any, said: str) -> None:
@@ -125,6 +119,23 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / manifest.FILE).write_text("{", encoding="utf-8")
     with pytest.raises(ManifestError, match="Expecting"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("definition", "replace", "said"),
+    [
+        ("Other", "x = 1", "case: 0 definitions of Other, not one"),
+        ("A", "x = 2", "case: 'x = 2' is 0 times in A, not once"),
+        ("A", "x", "case: 'x' is 2 times in A, not once"),
+        ("C", "y", "case: 2 definitions of C, not one"),
+    ],
+)
+def test_an_edit_without_its_anchor_is_refused(definition: str, replace: str, said: str) -> None:
+    """A defect that is not there would be found by nothing, or by chance."""
+    text = "A(t) ==\n    /\\ x = 1\n    /\\ x = 3\n\nB == x = 2\n\nC == y\nC == y\n\n"
+    with pytest.raises(ManifestError) as caught:
+        edited_text(text, Edit(definition=definition, replace=replace, by="TRUE"), "case")
+    assert str(caught.value) == f"manifest.json: {said}"
 
 
 def test_an_edit_stays_in_its_definition() -> None:

@@ -96,7 +96,7 @@ def _raise_instead(stage: Stage) -> None:
     place = next(
         i for i, seen in enumerate(stage.witness) if (seen.ticket, seen.what) == (ticket, "returned")
     )
-    stage.witness[place] = replace(stage.witness[place], what="raised")
+    stage.witness[place] = stage.witness[place]._replace(what="raised")
 
 
 class _Handle:

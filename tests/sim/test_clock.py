@@ -10,7 +10,8 @@ from tests.sim.toys import every_run, play
 from jurat_sim.runtime import Ending
 
 if TYPE_CHECKING:
-    from jurat_sim.runtime import BenchGate, BenchRuntime
+    from jurat_sim.primitives import BenchGate
+    from jurat_sim.runtime import BenchRuntime
 
 
 def _racing(runtime: BenchRuntime) -> list[object]:

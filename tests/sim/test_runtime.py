@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from jurat._runtime import Runtime
-    from jurat_sim.runtime import BenchLock, BenchThread
+    from jurat_sim.primitives import BenchLock, BenchThread
 
 
 def test_the_bench_is_a_runtime_as_the_worker_wants_one() -> None:

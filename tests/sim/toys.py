@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from jurat_sim.runtime import BenchThread, Strategy
+    from jurat_sim.primitives import BenchThread
+    from jurat_sim.runtime import Strategy
 
 
 class Played:

@@ -22,6 +22,6 @@ def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - e
         id="arithmetic",
         verdict=Verdict.PLANNED,
         command="jurat audit --link arithmetic",
-        summary=f"the worker has no limiter, backoff or weights yet; they and their proofs come in {planned_in}",
+        summary=f"the worker has no limiter, backoff or weights yet; they come with proofs in {planned_in}",
         planned_in=planned_in,
     )

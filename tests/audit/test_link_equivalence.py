@@ -1,0 +1,149 @@
+"""The link `equivalence` sees a guard that was changed on one side only, and shows where the two part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jurat_audit import manifest, tlc
+from jurat_audit.link import LinkResult, Verdict
+from jurat_audit.links import equivalence
+from jurat_audit.progress import Silent
+from jurat_audit.subject import project_root
+from jurat_spec import lifecycle, search
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROJECT = manifest.load(project_root() / "tla")
+RULE = PROJECT.sources["Lifecycle"]
+START = lifecycle.ACTIONS["Start"]
+
+
+def compared(rule: str = RULE, *, constants: Mapping[str, int] | None = None) -> LinkResult:
+    """What the link says of a small configuration: two tasks for one thread and a queue of two."""
+    constants = constants or {"N": 2, "Threads": 1, "QueueMax": 2}
+    small = replace(PROJECT.model("one-thread"), name="small", constants=constants)
+    models = replace(PROJECT, models=(small,), sources={"Lifecycle": rule})
+    return equivalence.check(models, tlc.locate(), Silent())
+
+
+def edited(definition: str, before: str, after: str) -> str:
+    """The rule in TLA+ with one edit."""
+    return manifest.edited_text(RULE, manifest.Edit(definition=definition, replace=before, by=after), "test")
+
+
+def differences(result: LinkResult) -> list[str]:
+    """The lines that name an action."""
+    return [line for line in result.problems if "allows: action" in line]
+
+
+def test_the_two_are_the_same_rule() -> None:
+    """So that the differences below are differences of what they change."""
+    result = compared()
+    assert (result.verdict, result.problems) == (Verdict.PASS, ())
+    graph = search.reach(lifecycle.Config(threads=1, queue_max=2, tasks=2))
+    states, edges = len(graph.states), len(graph.edges)
+    assert result.figures == {"configurations": 1, "states": states, "edges": edges}
+    [table] = result.details["tables"]
+    assert table["rows"] == [["small", 2, 1, 2, states, edges, graph.depth, "yes"]]
+    assert states > 500
+
+
+def test_a_guard_that_was_dropped_in_tla_is_found() -> None:
+    """The second task starts before the first: a state, an action, and the way there."""
+    result = compared(edited("Start", "    /\\ IsFirst(t)\n", ""))
+    assert result.verdict is Verdict.FAIL
+    before = "status: [queued, queued], attempts: [0, 0], reason: [none, none], executing: [0, 0]"
+    assert result.problems[1:] == (
+        "small: only TLC allows: action Start",
+        f"small:   from {{{before}, phase: open, pending: finish, grace_spent: false}}",
+        "small:   to   {status: [queued, running], attempts: [0, 1], executing: [0, 1]}",
+        "small:   after Submit, Submit",
+    )
+    assert result.figures["configurations"] == 0
+
+
+def test_a_guard_that_was_added_in_tla_is_found() -> None:
+    """A rule that is too strict is another rule as well: this is what replaying logs can never see."""
+    result = compared(edited("GraceSpent", "~grace_spent", "~grace_spent /\\ executing[1] = 0"))
+    assert differences(result) == ["small: only the spec allows: action GraceSpent"]
+
+
+def test_an_effect_that_was_changed_in_tla_is_found_on_both_sides() -> None:
+    """Each goes where the other does not."""
+    result = compared(edited("Abandon", '"none"', '"shutdown"'))
+    assert differences(result) == [
+        "small: only TLC allows: action Abandon",
+        "small: only the spec allows: action Abandon",
+    ]
+
+
+def test_an_action_that_was_renamed_in_tla_is_found() -> None:
+    """The states are the same, and the labels are not."""
+    result = compared(RULE.replace("Complete(t)", "Finish(t)"))
+    assert differences(result) == [
+        "small: only TLC allows: action Finish",
+        "small: only the spec allows: action Complete",
+    ]
+
+
+def test_a_guard_that_was_dropped_in_the_spec_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, from the other side."""
+    guards = tuple(guard for guard in START.guards if guard is not lifecycle.first)
+    assert len(guards) == len(START.guards) - 1
+    monkeypatch.setitem(lifecycle.ACTIONS, "Start", replace(START, guards=guards))
+    assert differences(compared()) == ["small: only the spec allows: action Start"]
+
+
+def test_a_guard_that_was_added_in_the_spec_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spec would refuse logs that the model allows."""
+    picky = lifecycle.Guard("the worker is open", lambda worker, _task, _argument: worker.phase == "open")
+    monkeypatch.setitem(lifecycle.ACTIONS, "Start", replace(START, guards=(*START.guards, picky)))
+    result = compared()
+    assert differences(result) == ["small: only TLC allows: action Start"]
+    assert "phase: draining" in result.problems[2]
+
+
+def test_an_action_that_is_missing_in_the_spec_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a wrong row, but none."""
+    monkeypatch.delitem(lifecycle.ACTIONS, "LateReturn")
+    assert differences(compared()) == ["small: only TLC allows: action LateReturn"]
+
+
+def test_constants_mean_the_same_on_both_sides() -> None:
+    """With more threads than tasks, and a queue that refuses: no guard is idle everywhere."""
+    for constants in ({"N": 2, "Threads": 3, "QueueMax": 1}, {"N": 3, "Threads": 1, "QueueMax": 1}):
+        assert compared(constants=constants).verdict is Verdict.PASS
+
+
+def test_another_depth_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search counts levels as TLC does, or one of the two counts wrong."""
+    reach = search.reach
+    monkeypatch.setattr(search, "reach", lambda config: replace(reach(config), depth=12))
+    assert compared().problems == ("small: TLC searched 13 levels, the spec 12",)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [(tlc.Found.UNDETERMINED, Verdict.UNDETERMINED), (tlc.Found.ERROR, Verdict.FAIL)],
+)
+def test_no_graph_is_no_equality(monkeypatch: pytest.MonkeyPatch, found: tlc.Found, verdict: Verdict) -> None:
+    """A limit that was reached is undetermined; a module that is none is broken evidence."""
+    outcome = tlc.Outcome(found=found, exit_status=None, error="stopped")
+
+    def none(*_: Any, **__: Any) -> tuple[tlc.Outcome, search.Graph]:
+        return outcome, search.Graph(set(), set(), set(), 0)
+
+    monkeypatch.setattr(tlc, "graph", none)
+    result = compared()
+    assert (result.verdict, result.problems) == (verdict, (f"small: TLC has no graph: {found} stopped",))
+
+
+def test_nothing_to_compare_is_refused() -> None:
+    """Equality at no configuration at all would pass."""
+    models = replace(PROJECT, models=(PROJECT.model("stop"),))
+    with pytest.raises(manifest.ManifestError, match="no model is compared"):
+        equivalence.check(models, tlc.locate(), Silent())

@@ -1,0 +1,138 @@
+"""The two links of the audit that the bench carries: what they answer, and that they can fail."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jurat_audit.link import PROFILES, Verdict
+from jurat_audit.links import conformance, timing
+from jurat_audit.progress import Silent
+from jurat_sim import explore, replay
+from jurat_sim.build import Patch
+from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS, Defect
+from jurat_sim.timing import CLOSED_FORMS
+from jurat_sim.tokens import Grain
+
+if TYPE_CHECKING:
+    from jurat_audit.link import LinkResult
+
+DEFAULT = PROFILES["default"]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile of a few schedules."""
+    monkeypatch.setitem(conformance.BUDGETS, "default", {Grain.SEAM: 40, Grain.ACCESS: 15})
+
+
+def _conformance() -> LinkResult:
+    return conformance.run(DEFAULT, Silent())
+
+
+def test_every_profile_has_its_budgets() -> None:
+    """A profile without numbers of schedules would be an error in the middle of an audit."""
+    assert set(conformance.BUDGETS) == set(PROFILES)
+
+
+def test_conformance_passes_with_its_figures() -> None:
+    """Three scenarios at two grains, each defect found; figures and details are JSON, and repeat."""
+    result = _conformance()
+    assert (result.id, result.verdict, result.problems) == ("conformance", Verdict.PASS, ())
+    assert result.figures["schedules"] == 3 * 40 + 3 * 15
+    assert result.figures["defects_found"] == result.figures["defects_seeded"] == len(LIFECYCLE_DEFECTS)
+    again = _conformance()
+    assert json.dumps([result.figures, result.details], sort_keys=True) == json.dumps(
+        [again.figures, again.details], sort_keys=True
+    )
+
+
+def test_each_row_of_a_defect_tells_how_to_see_it_again() -> None:
+    """Its token replays to the property that the row names, and the story is the brief one."""
+    for row in _conformance().details["defects"]:
+        again = replay(row["replay"])
+        assert row["found"]
+        assert (again.property, again.story.brief()) == (row["property"], row["story"])
+        assert 1 <= row["schedules"] <= DEFECTS[row["id"]].schedules
+
+
+def _seed(monkeypatch: pytest.MonkeyPatch, *defects: Defect) -> None:
+    """Hunt these defects and no others."""
+    monkeypatch.setattr(conformance, "LIFECYCLE_DEFECTS", defects)
+    for defect in defects:
+        monkeypatch.setitem(DEFECTS, defect.id, defect)
+
+
+def test_a_defect_that_is_not_found_fails_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A patch that changes nothing cannot be found, and the link says which."""
+    text = "    return refusal, wake\n"
+    harmless = Defect(
+        id="D90",
+        title="harmless",
+        breaks=("LC-1",),
+        scenario="submit_races_stop",
+        schedules=20,
+        patches=(Patch("_steps", text, "    pass\n" + text),),
+    )
+    _seed(monkeypatch, harmless)
+    result = _conformance()
+    assert result.verdict is Verdict.FAIL
+    assert result.problems == ("D90 was not found in 20 schedules: harmless",)
+    assert result.figures["defects_found"] == 0
+
+
+def test_a_patch_that_no_longer_fits_fails_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a problem with a name, and neither a crash nor a pass."""
+    gone = Defect(
+        id="D91",
+        title="gone",
+        breaks=("LC-1",),
+        scenario="submit_races_stop",
+        patches=(Patch("_steps", "no such text", ""),),
+    )
+    _seed(monkeypatch, gone)
+    result = _conformance()
+    assert result.verdict is Verdict.FAIL
+    assert "D91" in result.problems[0]
+    assert "occurs 0 times in _steps" in result.problems[0]
+
+
+def test_a_worker_that_breaks_a_property_fails_the_link(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the shipped worker were defective, the link would print the property, a token and the story."""
+
+    def defective(scenario: str, **options: object) -> object:
+        return explore(scenario, **(options | {"defect": "D37"}))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(conformance, "explore", defective)
+    monkeypatch.setattr(conformance, "LIFECYCLE_DEFECTS", ())
+    result = _conformance()
+    assert result.verdict is Verdict.FAIL
+    assert any(line.startswith("replay: jurat explore --replay v1.") for line in result.problems)
+    assert any("NOT ALLOWED" in line for line in result.problems)
+
+
+def test_timing_passes_with_its_figures() -> None:
+    """Every closed form holds and can fail."""
+    result = timing.run(DEFAULT, Silent())
+    assert (result.id, result.verdict, result.problems) == ("timing", Verdict.PASS, ())
+    count = len(CLOSED_FORMS)
+    assert result.figures == {"closed_forms": count, "exact": count, "timing_defects_found": count}
+    json.dumps(result.details)
+
+
+@pytest.mark.parametrize("broken", ["measured", "harmless"])
+def test_timing_fails_when_a_form_does_not_hold_or_cannot_fail(
+    monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """A worker a nanosecond late fails the link, and so does a defect that makes no difference."""
+    lengths = iter([CLOSED_FORMS[0].expected_ns + (broken == "measured")] * 2)
+    monkeypatch.setattr("jurat_sim.timing.CLOSED_FORMS", CLOSED_FORMS[:1])
+    monkeypatch.setattr(timing, "CLOSED_FORMS", CLOSED_FORMS[:1])
+    monkeypatch.setattr("jurat_sim.timing._length", lambda form, package, *, clean: next(lengths))
+    result = timing.run(DEFAULT, Silent())
+    assert result.verdict is Verdict.FAIL
+    assert len(result.problems) == 1
