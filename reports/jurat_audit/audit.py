@@ -82,8 +82,8 @@ def run_audit(profile: Profile, *, root: Path, stream: TextIO) -> Audit:
     with progress.shown("evidence", stream) as shown:
         tests = evidence.run_tests(root, shown)
     seconds["evidence"] = round(time.monotonic() - before, 3)
-    if subject_of(root) != subject:
-        raise AuditError("the sources changed while the audit ran: run it again")
+    if changed := subject_of(root).changed_from(subject):
+        raise AuditError(f"the sources changed while the audit ran, so run it again: {', '.join(changed)}")
     findings = judge(table, links, tests)
     return Audit(
         subject=subject,

@@ -25,7 +25,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import write
-from .audit import COMMITTED_PYTHON, EXIT_STATUS, default_folder, python_minor, run_audit, run_link
+from .audit import COMMITTED_PYTHON, EXIT_STATUS, default_folder, run_audit, run_link
+from .content import canonical_json
 from .errors import AuditError, UsageError
 from .link import Verdict, profile_named
 from .report import COMMITTED, ENVELOPE, files_of, verdict_counts
@@ -133,8 +134,6 @@ def _shown(folder: Path, root: Path) -> str:
 def _show_link(result: LinkResult, *, as_json: bool) -> int:
     """Print the answer of one link alone."""
     if as_json:
-        from .content import canonical_json  # noqa: PLC0415
-
         row = {
             "id": result.id,
             "verdict": str(result.verdict),
@@ -145,7 +144,7 @@ def _show_link(result: LinkResult, *, as_json: bool) -> int:
         sys.stdout.write(canonical_json(row))
     else:
         console = Console()
-        console.print(Text(f"{result.id}: "), _styled(result.verdict), Text(result.summary, overflow="fold"))
+        console.print(Text.assemble(f"{result.id}: ", _styled(result.verdict), f" · {result.summary}"))
         _show_problems(console, result.id, result.problems)
     return EXIT_STATUS.get(result.verdict, 0)
 
@@ -161,14 +160,15 @@ def _show_audit(found: Audit, folder: str) -> None:
         _show_problems(console, link.id, link.problems)
     _show_problems(console, "evidence tests", (*found.tests.problems, *_output(found)))
     _show_problems(console, "requirements", _broken(found))
-    console.print(Text("verdict: "), _styled(found.verdict), Text(f"· {folder}audit.html"), end="\n")
+    console.print(
+        Text.assemble("verdict: ", _styled(found.verdict), f" · {folder}audit.html"), soft_wrap=True
+    )
     if found.python != COMMITTED_PYTHON:
-        console.print(
-            Text(
-                f"Python {python_minor()} made this; the committed report is made with Python "
-                f"{COMMITTED_PYTHON}, so this one is in {folder} and reports/ is as it was"
-            )
+        said = (
+            f"Python {found.python} made this; the committed report is made with Python {COMMITTED_PYTHON}, "
+            f"so this one is in {folder} and reports/ is as it was"
         )
+        console.print(Text(said), soft_wrap=True)
 
 
 def _links_table(found: Audit) -> Table:

@@ -40,15 +40,6 @@ class UnknownFolder(UsageError):
     """A folder that was named is not there, or is not what it should be."""
 
 
-class MissingExtra(UsageError):
-    """A command needs a library that only an extra of the distribution installs."""
-
-    def __init__(self, module: str, extra: str) -> None:
-        super().__init__(f"the module {module!r} is not installed: pip install 'jurat[{extra}]'")
-        self.module = module
-        self.extra = extra
-
-
 class ToolError(AuditError):
     """A tool that a link is built on is missing, broken or answers nonsense: not a verdict."""
 

@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jurat_sim.defects import DEFECTS
-from jurat_sim.errors import BenchError
+from jurat_sim.defects import DEFECTS, defect_named
+from jurat_sim.errors import BenchError, UnknownGrain
 from jurat_sim.explore import Report, Verdict
 from jurat_sim.explore import explore as run_schedules
 from jurat_sim.explore import replay as run_again
-from jurat_sim.scenarios import SCENARIOS
+from jurat_sim.scenarios import SCENARIOS, scenario_named
+from jurat_sim.tokens import Grain
 
 from .content import canonical_json
 from .errors import UsageError
@@ -45,6 +46,12 @@ def explored(
     scenario: str, *, schedules: int, seed: int, defect: str | None, grain: str, as_json: bool
 ) -> int:
     """Run so many schedules and say what came of them."""
+    with _said():  # before anything is shown
+        scenario_named(scenario)
+        if defect is not None:
+            defect_named(defect)
+        if grain not in set(Grain):
+            raise UnknownGrain(grain)
     with _said(), shown("explore", sys.stderr) as progress:
         progress.step(scenario if defect is None else f"{scenario} with {defect}")
         progress.total(schedules)
@@ -64,8 +71,8 @@ def _told(report: Report) -> list[str]:
     lines = [
         f"{report.scenario}: {subject}, {report.schedules:,} schedules at the grain of the {report.grain}",
         (
-            f"{report.traces:,} different orders of events, {report.steps:,} steps, {report.choices:,} choices, "
-            f"by a {report.strategy} walk with seed {report.seed}"
+            f"{report.traces:,} different orders of events, {report.steps:,} steps, "
+            f"{report.choices:,} choices, by a {report.strategy} walk with seed {report.seed}"
         ),
     ]
     match report.verdict:

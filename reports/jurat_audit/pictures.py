@@ -137,7 +137,8 @@ class Sheet:
         head = (
             f'<svg class="{css or name}" viewBox="0 0 {self.width} {self.height}" role="img" '
             f'aria-labelledby="{name}-title {name}-desc" xmlns="http://www.w3.org/2000/svg">'
-            f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
+            f'<title id="{name}-title">{escape(title)}</title>'
+            f'<desc id="{name}-desc">{escape(description)}</desc>'
             f'<defs><marker id="{name}-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
             'markerHeight="7" orient="auto"><path class="head" d="M0 0.5 L8 4 L0 7.5 Z"/></marker></defs>'
         )
@@ -175,8 +176,8 @@ def _placed(edges: Mapping[tuple[str, str], list[str]]) -> dict[str, Box]:
     for row, statuses in rows.items():
         statuses.sort(key=lambda status: not _has_short_cut(status, rank, edges))
         step = 640 // len(statuses)
-        for column, status in enumerate(statuses):
-            boxes[status] = Box(x=10 + step // 2 + step * column, y=28 + ROW * row)
+        for column, name in enumerate(statuses):
+            boxes[name] = Box(x=10 + step // 2 + step * column, y=28 + ROW * row)
     return boxes
 
 

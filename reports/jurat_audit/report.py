@@ -35,7 +35,7 @@ def content_of(audit: Audit, *, root: Path) -> dict[str, Any]:
             "name": audit.subject.name,
             "version": audit.subject.version,
             "source_digest": audit.subject.source_digest,
-            "source_files": audit.subject.files,
+            "source_files": len(audit.subject.files),
         },
         "python": audit.python,
         "profile": audit.profile.name,

@@ -39,9 +39,19 @@ class Subject:
 
     name: str
     version: str
-    source_digest: str
-    files: int
-    """How many files the digest covers."""
+    files: dict[str, str]
+    """The SHA-256 of each file that the digest covers, by path."""
+
+    @property
+    def source_digest(self) -> str:
+        """SHA-256 over the sorted list of the files and their own SHA-256."""
+        lines = (f"{self.files[path]}  {path}\n" for path in sorted(self.files, key=os.fsencode))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def changed_from(self, before: Subject) -> list[str]:
+        """The files that came, went or changed since."""
+        paths = self.files.keys() | before.files.keys()
+        return sorted(path for path in paths if self.files.get(path) != before.files.get(path))
 
 
 def project_root() -> Path:
@@ -58,21 +68,8 @@ def project_root() -> Path:
 def subject_of(root: Path) -> Subject:
     """Read the project file and digest the sources under `root`."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    paths = source_files(root)
-    return Subject(
-        name=project["name"],
-        version=project["version"],
-        source_digest=digest(root, paths),
-        files=len(paths),
-    )
-
-
-def digest(root: Path, paths: list[str]) -> str:
-    """SHA-256 over the sorted list of the files and their own SHA-256."""
-    whole = hashlib.sha256()
-    for path in sorted(paths, key=os.fsencode):
-        whole.update(f"{hashlib.sha256(_content(root / path)).hexdigest()}  {path}\n".encode())
-    return whole.hexdigest()
+    files = {path: hashlib.sha256(_content(root / path)).hexdigest() for path in source_files(root)}
+    return Subject(name=project["name"], version=project["version"], files=files)
 
 
 def _content(path: Path) -> bytes:

@@ -51,14 +51,13 @@ class Carrier:
     def __init__(self, pool: Pool, job: Job) -> None:
         self._pool = pool
         self.job = job
+        # A greenlet that ends continues its parent.  That must not be another carrier.
         self._greenlet = greenlet(self._carry, pool.home)
         self.switch: Callable[[], object] = self._greenlet.switch
         """Continue on this carrier.  From the carrier itself: no effect."""
 
     def kill(self) -> bool:
         """End the job in the middle of what it does; False if it would not end."""
-        # A greenlet that ends continues its parent, which must be who waits here.
-        self._greenlet.parent = getcurrent()
         self._greenlet.throw(Killed)
         if self._greenlet.dead:
             return True
@@ -73,7 +72,7 @@ class Carrier:
 
 
 class Pool:
-    """Idle carriers, the last one used first."""
+    """Idle carriers, the last one used first.  It belongs to the greenlet that makes it."""
 
     __slots__ = ("home", "idle", "made")
 

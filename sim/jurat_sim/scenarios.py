@@ -85,10 +85,9 @@ def cancel_races_completion(stage: Stage) -> None:
         runtime.pause("its work")
         return "done"
 
-    def obeys(context: Any) -> str:
-        context.sleep(timedelta(milliseconds=1))
+    def obeys(context: Any) -> None:
+        context.wait()  # without a timeout: a wake-up that is lost is missed for ever
         context.raise_if_cancelled()
-        return "slept"
 
     tasks = [stage.submit(returns), stage.submit(obeys), stage.submit(_fail)]
 
@@ -104,6 +103,30 @@ def cancel_races_completion(stage: Stage) -> None:
     worker.start()
     stage.client("canceller", canceller)
     stage.client("waiter", waiter)
+
+
+@_scenario
+def shutdown_races_start(stage: Stage) -> None:
+    """Two clients start a worker at once; one drains it, the other stops it, and both wait.
+
+    A shutdown may come before the threads are there, while they are being spawned, or
+    after.  One task waits in its context to be asked to come back, which only the stop
+    does; the other may be run, or be cancelled by whichever shutdown comes first.
+    """
+    worker = stage.build_worker(threads=2, grace=timedelta(milliseconds=3))
+    stage.submit(lambda context: context.wait())
+    stage.submit(lambda context: "second")
+
+    def drainer() -> None:
+        worker.start()
+        stage.close(worker.drain(pending="cancel"))
+
+    def stopper() -> None:
+        worker.start()
+        stage.close(worker.stop_now())
+
+    stage.client("drainer", drainer)
+    stage.client("stopper", stopper)
 
 
 @_scenario

@@ -109,7 +109,7 @@ def sample_audit(
     links, tests, table = links or sample_links(), tests or sample_tests(), table or load_table()
     findings = judge(table, links, tests)
     return Audit(
-        subject=Subject(name="jurat", version="0.0.7", source_digest="5a" * 32, files=77),
+        subject=Subject(name="jurat", version="0.0.7", files={"worker/jurat/sample.py": "5a" * 32}),
         python="3.11",
         profile=PROFILES["default"],
         links=links,

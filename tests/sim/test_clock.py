@@ -61,6 +61,28 @@ def test_without_the_choice_time_passes_only_when_nobody_can_run() -> None:
     assert outcomes == {True}
 
 
+def test_a_timeout_is_over_when_it_was_told() -> None:
+    """The wait after one that timed out takes its token as if nothing had happened before."""
+
+    def toy(runtime: BenchRuntime) -> list[bool]:
+        never, soon = runtime.gate(), runtime.gate()
+        seen: list[bool] = []
+
+        def waits() -> None:
+            seen.append(never.wait_for(5))
+            seen.append(soon.wait_for(5))
+
+        def opens() -> None:
+            runtime.gate().wait_for(7)
+            soon.open()
+
+        runtime.spawn(waits, "a")
+        runtime.spawn(opens, "b")
+        return seen
+
+    assert play(toy, time_is_a_choice=False).result == [False, True]
+
+
 def test_a_wait_of_no_time_looks_and_returns() -> None:
     """`wait_for(0)` takes a token that is there, and does not wait for one that is not."""
 

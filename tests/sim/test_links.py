@@ -38,7 +38,7 @@ def test_every_profile_has_its_budgets() -> None:
 
 
 def test_conformance_passes_with_its_figures() -> None:
-    """Three scenarios at two grains, each defect found; figures and details are JSON, and repeat."""
+    """Every scenario at two grains, each defect found; figures and details are JSON, and repeat."""
     result = _conformance()
     assert (result.id, result.verdict, result.problems) == ("conformance", Verdict.PASS, ())
     assert result.figures["schedules"] == 3 * 40 + 3 * 15

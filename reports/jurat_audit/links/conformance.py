@@ -42,7 +42,7 @@ LIMITS = (
         "The schedules are a seeded sample of those that exist.  Exhaustive exploration of small scenarios, "
         "and strategies with a stated chance of missing a bug, come with issue 4 of 8."
     ),
-    "Three scenarios of two worker threads are explored; what no scenario reaches is not seen.",
+    "The scenarios have two worker threads and a few tasks; what none of them reaches is not seen.",
     "The grain of accesses is that of the source: one C function, such as list.append, is one access.",
     (
         "The bench interleaves whole accesses.  The memory models of machines are not simulated; CPython "
