@@ -75,8 +75,10 @@ class Bar:
 
     def step(self, text: str) -> None:
         """Show the text, with a bar of unknown length."""
-        self._display.reset(self._row, total=None, start=False, step=text)
-        self._display.start_task(self._row)
+        # Not `reset`: the time shown is that of the whole part, and the length becomes unknown again.
+        task = next(task for task in self._display.tasks if task.id == self._row)
+        task.total, task.completed = None, 0
+        self._display.update(self._row, step=text)
 
     def total(self, count: int) -> None:
         """Give the bar its length."""

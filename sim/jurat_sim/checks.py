@@ -7,6 +7,8 @@
 * `witness`: the functions' own record agrees with the log: as many entries as Start
   events, never two of one task at once, and outcomes as recorded;
 * `stuck`: the run came to an end;
+* `functions`: what a function raised is what its scenario made it raise, so that an error
+  of the worker's own that surfaces inside a function is not taken for a failure of the task;
 * `handles`: what a caller is told (status, attempts, result or exception, refusal) is what
   the log says;
 * `shutdown`: after a stop every task is terminal, the handle says done and its report
@@ -62,6 +64,7 @@ def check(stage: Stage) -> list[Finding]:
         findings.append(Finding("stuck", runtime.trouble))
     elif runtime.ending is Ending.STEP_BOUND:
         findings.append(Finding(STEP_BOUND, runtime.trouble))
+    findings += _functions(stage)
     if over and conforms:
         findings += _handles(stage, replay, numbers)
         findings += _shutdown(stage, replay)
@@ -104,6 +107,18 @@ def _witness(stage: Stage, numbers: dict[int, Submission], *, over: bool) -> Ite
             yield Finding(
                 "witness: outcomes as recorded",
                 f"the function of submission {ticket} {left[ticket]}, and the log has {ended[ticket]}",
+            )
+
+
+def _functions(stage: Stage) -> Iterator[Finding]:
+    """Exceptions that no scenario raises."""
+    meant = (ValueError, SystemExit, stage.jurat.TaskCancelled)
+    for submission in stage.submissions:
+        error = submission.error
+        if error is not None and not isinstance(error, meant):
+            yield Finding(
+                f"functions: {type(error).__name__}",
+                f"the function of submission {submission.ticket} raised what is none of its own: {error}",
             )
 
 

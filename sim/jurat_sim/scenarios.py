@@ -22,7 +22,7 @@ from .tokens import name_hash
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .stage import Stage
+    from .stage import Stage, Submission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +71,43 @@ def submit_races_stop(stage: Stage) -> None:
 
 
 @_scenario
+def work_gets_done(stage: Stage) -> None:
+    """Two clients submit to a worker that runs, and wait for what they submitted.
+
+    No wait has a timeout and the drain has no deadline, so time can help nobody: whoever
+    is not woken, be it a thread, the steward or a client, waits for ever and is found.
+    A submission may come after the other client's drain, and be refused.
+    """
+    worker = stage.build_worker(threads=2, drain_deadline=None)
+    worker.start()
+
+    def wait_for(*tasks: Submission) -> None:
+        for task in tasks:
+            if task.handle is not None:
+                task.handle.wait()
+
+    def busy() -> None:
+        wait_for(stage.submit(lambda context: "first"), stage.submit(lambda context: "second"))
+        stage.close(worker.drain())
+
+    def other() -> None:
+        wait_for(stage.submit(lambda context: "third"))
+        worker.drain()
+
+    stage.client("busy", busy)
+    stage.client("other", other)
+
+
+@_scenario
 def cancel_races_completion(stage: Stage) -> None:
     """One task returns, one comes back when asked, one fails; each is cancelled meanwhile.
 
     Another client waits for the first two, once with a timeout that may pass, then drains.
     So a cancellation may find its task waiting, running, about to be recorded, or ended;
-    and who waits for the end may be woken by the end, by the cancellation or by time.
+    and who waits for the end may be woken by the end, by the cancellation or by time.  The
+    drain has no deadline that would hide a wake-up that was lost.
     """
-    worker = stage.build_worker(threads=2)
+    worker = stage.build_worker(threads=2, drain_deadline=None)
     runtime = stage.runtime
 
     def returns(_: Any) -> str:
@@ -110,16 +139,22 @@ def shutdown_races_start(stage: Stage) -> None:
     """Two clients start a worker at once; one drains it, the other stops it, and both wait.
 
     A shutdown may come before the threads are there, while they are being spawned, or
-    after.  One task waits in its context to be asked to come back, which only the stop
-    does; the other may be run, or be cancelled by whichever shutdown comes first.
+    after.  One task waits in its context to be asked to come back; the other may be run,
+    or be cancelled: by the stop, or by a third client, which also tightens the drain and
+    then asks to loosen it, in vain.
     """
     worker = stage.build_worker(threads=2, grace=timedelta(milliseconds=3))
     stage.submit(lambda context: context.wait())
-    stage.submit(lambda context: "second")
+    second = stage.submit(lambda context: "second")
+
+    def tightener() -> None:
+        worker.drain(pending="cancel")
+        second.handle.cancel()
+        worker.drain(pending="finish")
 
     def drainer() -> None:
         worker.start()
-        stage.close(worker.drain(pending="cancel"))
+        stage.close(worker.drain())
 
     def stopper() -> None:
         worker.start()
@@ -127,6 +162,7 @@ def shutdown_races_start(stage: Stage) -> None:
 
     stage.client("drainer", drainer)
     stage.client("stopper", stopper)
+    stage.client("tightener", tightener)
 
 
 @_scenario

@@ -34,7 +34,7 @@ def test_the_shipped_worker_passes(scenario: str, grain: Grain) -> None:
     """A sample of schedules at each grain breaks nothing, and says that all of the sample was run."""
     report = explore(scenario, grain=grain, schedules=200, seed=11)
     assert (report.verdict, report.failure, report.schedules) == (Verdict.PASS, None, 200)
-    assert report.traces > 20
+    assert report.traces > 10
     assert (report.accesses > 0) == (grain is Grain.ACCESS)
 
 

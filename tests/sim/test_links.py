@@ -13,6 +13,7 @@ from jurat_audit.progress import Silent
 from jurat_sim import explore, replay
 from jurat_sim.build import Patch
 from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS, Defect
+from jurat_sim.scenarios import SCENARIOS
 from jurat_sim.timing import CLOSED_FORMS
 from jurat_sim.tokens import Grain
 
@@ -41,7 +42,7 @@ def test_conformance_passes_with_its_figures() -> None:
     """Every scenario at two grains, each defect found; figures and details are JSON, and repeat."""
     result = _conformance()
     assert (result.id, result.verdict, result.problems) == ("conformance", Verdict.PASS, ())
-    assert result.figures["schedules"] == 3 * 40 + 3 * 15
+    assert result.figures["schedules"] == len(SCENARIOS) * (40 + 15)
     assert result.figures["defects_found"] == result.figures["defects_seeded"] == len(LIFECYCLE_DEFECTS)
     again = _conformance()
     assert json.dumps([result.figures, result.details], sort_keys=True) == json.dumps(
