@@ -58,8 +58,9 @@ def filled(text: str, parts: dict[str, Callable[[], str]]) -> str:
         found = pattern.findall(text)
         if len(found) != 1:
             raise AuditError(f"README.md has {len(found)} places for the part {name}, and needs one")
-        part = make()
-        text = pattern.sub(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)
+        before, _, rest = text.partition(found[0][0])
+        after = rest[rest.index(found[0][1]) :]
+        text = f"{before}{found[0][0]}{make()}\n{after}"
     return text
 
 

@@ -72,30 +72,32 @@ def submit_races_stop(stage: Stage) -> None:
 
 @_scenario
 def work_gets_done(stage: Stage) -> None:
-    """Two clients submit to a worker that runs, and wait for what they submitted.
+    """Clients submit to a worker that runs, and wait for what they submitted.
 
     No wait has a timeout and the drain has no deadline, so time can help nobody: whoever
     is not woken, be it a thread, the steward or a client, waits for ever and is found.
-    A submission may come after the other client's drain, and be refused.
+    The first task needs the second to come back, so that both threads must be woken.  The
+    third is cancelled at once, perhaps as the last task of the drain, perhaps before the
+    thread that was woken for it has looked.
     """
     worker = stage.build_worker(threads=2, drain_deadline=None)
     worker.start()
-
-    def wait_for(*tasks: Submission) -> None:
-        for task in tasks:
-            if task.handle is not None:
-                task.handle.wait()
+    door = stage.runtime.gate()
 
     def busy() -> None:
-        wait_for(stage.submit(lambda context: "first"), stage.submit(lambda context: "second"))
+        first = stage.submit(lambda context: door.wait())
+        second = stage.submit(lambda context: door.open())
+        _wait_for(first, second)
         stage.close(worker.drain())
 
-    def other() -> None:
-        wait_for(stage.submit(lambda context: "third"))
-        worker.drain()
+    def fickle() -> None:
+        third = stage.submit(lambda context: "third")
+        if third.handle is not None:
+            third.handle.cancel()
+            _wait_for(third)
 
     stage.client("busy", busy)
-    stage.client("other", other)
+    stage.client("fickle", fickle)
 
 
 @_scenario
@@ -117,6 +119,7 @@ def cancel_races_completion(stage: Stage) -> None:
     def obeys(context: Any) -> None:
         context.wait()  # without a timeout: a wake-up that is lost is missed for ever
         context.raise_if_cancelled()
+        raise AssertionError("woken without having been asked to come back")
 
     tasks = [stage.submit(returns), stage.submit(obeys), stage.submit(_fail)]
 
@@ -126,7 +129,7 @@ def cancel_races_completion(stage: Stage) -> None:
 
     def waiter() -> None:
         tasks[0].handle.wait(timeout=timedelta(milliseconds=1))
-        tasks[1].handle.wait()
+        _wait_for(tasks[1])
         stage.close(worker.drain())
 
     worker.start()
@@ -201,6 +204,14 @@ def drain_with_stuck_task(stage: Stage) -> None:
 
     stage.client("closer", closer)
     stage.client("hurrier", hurrier)
+
+
+def _wait_for(*tasks: Submission) -> None:
+    """Wait without a timeout, and do not take the worker's word for it."""
+    for task in tasks:
+        task.handle.wait()
+        if not task.handle.status.terminal:
+            raise AssertionError(f"a wait for submission {task.ticket} was over before the task was")
 
 
 def _leave(_: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import weakref
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import pytest
 from tests.worker.conftest import PATIENCE, Meeting, actions
@@ -21,6 +21,7 @@ from jurat import (
     TaskAbandoned,
     TaskCancelled,
     WaitTimeout,
+    Worker,
     WorkerStopped,
 )
 
@@ -67,6 +68,39 @@ def test_an_exception_comes_back_as_itself(hire: Hire) -> None:
     assert task.exception() is caught.value
     assert task.status is Status.FAILED
     assert [event[4] for event in log if event[1] == "Fail"] == ["Mishap"]
+
+
+def test_a_worker_without_a_recorder_does_the_same() -> None:
+    """No log, the same outcomes: there is one path, and the recorder is not a switch to another."""
+    meeting = Meeting()
+    with Worker(threads=1, queue_max=3) as worker:
+        running = worker.submit(meeting)
+        meeting.met()
+        tasks = [worker.submit(double, 21), worker.submit(fail), worker.submit(double, 1)]
+        with pytest.raises(QueueFull):
+            worker.submit(double, 1)
+        assert (tasks[2].cancel(), running.cancel()) == (Cancelling.CANCELLED, Cancelling.REQUESTED)
+        meeting.leave.set()
+    assert [task.status for task in tasks] == [Status.COMPLETED, Status.FAILED, Status.CANCELLED]
+    with pytest.raises(WorkerStopped):
+        worker.submit(double, 1)
+
+
+@pytest.mark.parametrize("pending", ["finish", "cancel"])
+def test_a_stop_without_a_recorder_abandons_and_takes_late_returns(
+    pending: Literal["finish", "cancel"],
+) -> None:
+    """The steward's steps too."""
+    meeting = Meeting()
+    worker = Worker(threads=1, grace=0)
+    worker.start()
+    stuck = worker.submit(meeting)
+    meeting.met()
+    waiting = worker.submit(double, 1)
+    assert worker.drain(pending=pending, deadline=0).wait(PATIENCE)
+    assert (stuck.status, waiting.status) == (Status.ABANDONED, Status.CANCELLED)
+    meeting.leave.set()
+    assert worker.stop_now().wait(PATIENCE)
 
 
 @pytest.mark.evidence("NF-1")
