@@ -1,7 +1,6 @@
-"""The `jurat` command.
+"""The `jurat` command: its words, what it prints, and how it ends.
 
-What a command is asked to do, it does elsewhere (`audit`, `explore`); here are the words
-of the command line, what is printed, and the exit status:
+What a command is asked to do, it does elsewhere (`audit`, `explore`).  The exit status:
 
 * 0: the evidence holds;
 * 1: it does not: a link failed, a requirement failed, a schedule breaks a property;

@@ -35,7 +35,7 @@ class LinkResult:
     """The answer of one link."""
 
     id: str
-    """One of `jurat_audit.audit.LINKS`."""
+    """One of `jurat_audit.requirements.LINKS`."""
 
     verdict: Verdict
 

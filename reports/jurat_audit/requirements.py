@@ -373,7 +373,7 @@ def _finding(requirement: Requirement, evidence: _Evidence, resolved: frozenset[
 
 def _complete(sources: Sequence[Source]) -> bool:
     """All there, and something there."""
-    return bool(sources) and all(source.verdict is Verdict.PASS and source.count > 0 for source in sources)
+    return bool(sources) and all(source.count > 0 for source in sources)
 
 
 def _verdict(

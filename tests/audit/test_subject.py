@@ -25,12 +25,16 @@ FILES = {
     "sim/jurat_sim/bench.py": "x = 3\n",
     "tla/Lifecycle.tla": "---- MODULE Lifecycle ----\n",
     "reports/jurat_audit/audit.py": "x = 4\n",
-    ".gitignore": "__pycache__/\n*.pyc\n",
+    ".gitignore": "__pycache__/\n*.pyc\n*.scratch\n",
     "README.md": "# sample\n",
     "reports/audit.json": "{}\n",
     "tests/test_it.py": "x = 5\n",
 }
-GENERATED = ("worker/jurat/__pycache__/_steps.cpython-311.pyc", "sim/jurat_sim/bench.pyc")
+GENERATED = (
+    "worker/jurat/__pycache__/_steps.cpython-311.pyc",
+    "worker/jurat/__pycache__/notes",
+    "sim/jurat_sim/bench.pyc",
+)
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_with_git_and_without_the_digest_is_the_same(repository: Path, tmp_path:
 def test_git_counts_a_new_file_before_it_is_added_and_ignores_what_is_ignored(repository: Path) -> None:
     """An audit of uncommitted work is an audit of that work."""
     before = digest(repository)
-    for generated in GENERATED:
+    for generated in (*GENERATED, "worker/jurat/ignored.scratch"):
         (repository / generated).parent.mkdir(exist_ok=True)
         (repository / generated).write_bytes(b"compiled")
     assert digest(repository) == before
@@ -126,6 +130,7 @@ def test_a_hooks_environment_does_not_change_the_digest(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a hook, git's variables point at another repository."""
+    (repository / "worker/jurat/ignored.scratch").touch()  # only git knows that it does not count
     before = digest(repository)
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
