@@ -258,7 +258,11 @@ def _details(models: manifest.Manifest, searches: list[Search], attempts: list[A
             for name in each.properties
             if each.outcome.complete or name == each.outcome.violated
         ],
-        "tables": [_models_table(searches), _actions_table(models, searches), _attempts_table(attempts)],
+        "tables": [
+            _models_table(searches),
+            *(_actions_table(module, searches) for module in models.modules.values()),
+            _attempts_table(attempts),
+        ],
         "limits": list(LIMITS),
     }
 
@@ -282,16 +286,14 @@ def _models_table(searches: list[Search]) -> dict[str, Any]:
     }
 
 
-def _actions_table(models: manifest.Manifest, searches: list[Search]) -> dict[str, Any]:
-    safety = [each for each in searches if each.model.checks == "safety"]
+def _actions_table(module: manifest.Module, searches: list[Search]) -> dict[str, Any]:
+    """How often each action is taken.  A module's models of liveness have the same steps, and less to say."""
+    of_this = [each for each in searches if each.model.module == module.name]
+    safety = [each for each in of_this if each.model.checks == "safety"]
     return {
-        "title": "Steps by action",
+        "title": f"Steps of {module.name} by action",
         "columns": ["action", *(each.name for each in safety)],
-        "rows": [
-            [action, *(each.taken[action] for each in safety)]
-            for module in models.modules.values()
-            for action in module.actions
-        ],
+        "rows": [[action, *(each.taken[action] for each in safety)] for action in module.actions],
     }
 
 
