@@ -12,12 +12,13 @@ sampled and nothing is hashed: within these bounds equality is a fact, and beyon
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec import lifecycle, search
+from jurat_spec import lifecycle, limiter, search
 
 from .. import compare, manifest, tlc
 from ..link import LinkResult, Profile, Progress, Verdict
@@ -116,8 +117,20 @@ def _lifecycle(constants: Mapping[str, int]) -> search.Lifecycle:
     return search.Lifecycle(lifecycle.Config(threads=threads, queue_max=queue_max, tasks=tasks))
 
 
+def _named_alike(machine: Callable[..., search.Machine[Any]]) -> Callable[..., search.Machine[Any]]:
+    """A machine whose constants have the names of the module's: `other_num` is `OtherNum`."""
+
+    def twin(constants: Mapping[str, int]) -> search.Machine[Any]:
+        return machine(**{_CAPITAL.sub("_", name).lower(): value for name, value in constants.items()})
+
+    return twin
+
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
 TWINS: Mapping[str, Callable[[Mapping[str, int]], search.Machine[Any]]] = {
     "Lifecycle": _lifecycle,
+    "RateLimiter": _named_alike(limiter.RateLimiter),
 }
 """For each TLA+ module, its executable specification with the constants of a model."""
 
