@@ -309,7 +309,7 @@ def _models_table(searches: list[Search]) -> dict[str, Any]:
 
 
 def _actions_table(module: manifest.Module, searches: list[Search]) -> dict[str, Any]:
-    """How often each action is taken.  A module's models of liveness have the same steps, and less to say."""
+    """How often each action of a module is taken.  Its models of liveness take the same ones."""
     of_this = [each for each in searches if each.model.module == module.name]
     safety = [each for each in of_this if each.model.checks == "safety"]
     return {
