@@ -1,4 +1,8 @@
-"""Everything the rule allows: breadth-first search over whole states.
+"""Everything a rule allows: breadth-first search over whole states.
+
+What is walked is a `Machine`: how it begins, and what may follow a state.  The rule of the
+lifecycle is one, and each of the small machines beside it (the limiter and its like) is
+another; the walk is the same for all.
 
 The result is a graph that can be held against TLC's, as sets: the same initial states,
 the same states, the same labelled edges.  No hashing trick and no abstraction: a state
@@ -9,26 +13,42 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .lifecycle import ACTIONS, Config, TaskRecord
-from .view import State, initial, pack, unpack
+from .view import VARIABLES, State, initial, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Graph", "reach", "successors"]
+__all__ = ["Graph", "Lifecycle", "Machine", "reach", "successors", "walk"]
 
 _NOBODY = TaskRecord(0)
 
+S = TypeVar("S")
+
+
+class Machine(Protocol[S]):
+    """A rule with its constants.  Its states are tuples: the values of its variables, in their order."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names that the TLA+ module gives the parts of a state."""
+
+    def initial(self) -> S:
+        """The one state in which a behaviour begins."""
+
+    def successors(self, state: S) -> Iterator[tuple[str, S]]:
+        """Each step that is allowed in a state: its label, and the state after it."""
+
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Generic[S]):
     """What can be reached, and how."""
 
-    initial: set[State]
-    states: set[State]
-    edges: set[tuple[State, str, State]]
+    initial: set[S]
+    states: set[S]
+    edges: set[tuple[S, str, S]]
     depth: int
     """Levels of the search, the initial state being the first, as TLC counts."""
 
@@ -46,18 +66,39 @@ def successors(config: Config, state: State) -> Iterator[tuple[str, State]]:
                     yield action.label(argument), pack(after, after_tasks)
 
 
-def reach(config: Config) -> Graph:
-    """The whole graph.  Finite, since tasks, attempts and phases are bounded."""
-    start = initial(config)
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """The rule of the lifecycle, as a machine."""
+
+    config: Config
+    variables: tuple[str, ...] = VARIABLES
+
+    def initial(self) -> State:
+        """Nothing submitted, the worker open."""
+        return initial(self.config)
+
+    def successors(self, state: State) -> Iterator[tuple[str, State]]:
+        """Each row, for each task and argument to which it applies."""
+        return successors(self.config, state)
+
+
+def reach(config: Config) -> Graph[State]:
+    """The whole graph of the lifecycle.  Finite, since tasks, attempts and phases are bounded."""
+    return walk(Lifecycle(config))
+
+
+def walk(machine: Machine[S]) -> Graph[S]:
+    """The whole graph of a machine.  It ends if the machine's own guards bound it."""
+    start = machine.initial()
     states = {start}
-    edges: set[tuple[State, str, State]] = set()
+    edges: set[tuple[S, str, S]] = set()
     level = deque([start])
     depth = 0
     while level:
         depth += 1
-        following: deque[State] = deque()
+        following: deque[S] = deque()
         for state in level:
-            for label, after in successors(config, state):
+            for label, after in machine.successors(state):
                 edges.add((state, label, after))
                 if after not in states:
                     states.add(after)

@@ -48,7 +48,9 @@ def test_the_two_are_the_same_rule() -> None:
     states, edges = len(graph.states), len(graph.edges)
     assert result.figures == {"configurations": 1, "states": states, "edges": edges}
     [table] = result.details["tables"]
-    assert table["rows"] == [["small", 2, 1, 2, states, edges, graph.depth, "yes"]]
+    assert table["rows"] == [
+        ["small", "Lifecycle", "N = 2, Threads = 1, QueueMax = 2", states, edges, graph.depth, "yes"]
+    ]
     assert states > 500
 
 
@@ -121,8 +123,8 @@ def test_constants_mean_the_same_on_both_sides() -> None:
 
 def test_another_depth_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search counts levels as TLC does, or one of the two counts wrong."""
-    reach = search.reach
-    monkeypatch.setattr(search, "reach", lambda config: replace(reach(config), depth=12))
+    walk = search.walk
+    monkeypatch.setattr(search, "walk", lambda machine: replace(walk(machine), depth=12))
     assert compared().problems == ("small: TLC searched 13 levels, the spec 12",)
 
 
@@ -134,12 +136,19 @@ def test_no_graph_is_no_equality(monkeypatch: pytest.MonkeyPatch, found: tlc.Fou
     """A limit that was reached is undetermined; a module that is none is broken evidence."""
     outcome = tlc.Outcome(found=found, exit_status=None, error="stopped")
 
-    def none(*_: Any, **__: Any) -> tuple[tlc.Outcome, search.Graph]:
+    def none(*_: Any, **__: Any) -> tuple[tlc.Outcome, search.Graph[Any]]:
         return outcome, search.Graph(set(), set(), set(), 0)
 
     monkeypatch.setattr(tlc, "graph", none)
     result = compared()
     assert (result.verdict, result.problems) == (verdict, (f"small: TLC has no graph: {found} stopped",))
+
+
+def test_a_module_without_a_twin_is_refused() -> None:
+    """There would be nothing to hold it against."""
+    alone = replace(PROJECT.model("one-thread"), module="Alone")
+    with pytest.raises(manifest.ManifestError, match="one-thread: Alone has no twin"):
+        equivalence.twin_of(alone)
 
 
 def test_nothing_to_compare_is_refused() -> None:

@@ -12,19 +12,20 @@ sampled and nothing is hashed: within these bounds equality is a fact, and beyon
 
 from __future__ import annotations
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jurat_spec import lifecycle, search, view
+from jurat_spec import lifecycle, limiter, registry, search
 
 from .. import compare, manifest, tlc
 from ..link import LinkResult, Profile, Progress, Verdict
 from ..subject import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Future
 
     from .. import dot
@@ -42,7 +43,7 @@ class Comparison:
 
     model: manifest.Model
     outcome: tlc.Outcome
-    graph: search.Graph
+    graph: search.Graph[Any]
     problems: tuple[str, ...]
     seconds: float
     """Of the search and the comparison; TLC's are in its outcome."""
@@ -54,7 +55,7 @@ def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - o
 
 
 def check(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> LinkResult:
-    """The same, for any manifest of the module `Lifecycle`."""
+    """The same, for any manifest of modules that have a twin."""
     comparisons = list(_comparisons(models, tool, progress))
     equal = [each for each in comparisons if not each.problems]
     figures: dict[str, int | str] = {
@@ -92,12 +93,13 @@ def _comparisons(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -
 def _by_tlc(models: manifest.Manifest, tool: tlc.Tlc, model: manifest.Model) -> tuple[tlc.Outcome, dot.Graph]:
     """TLC's graph.  No property is checked on the way: that is another link."""
     bare = replace(models.check(model), invariants=(), properties=())
-    return tlc.graph(tool, bare, view.VARIABLES)
+    return tlc.graph(tool, bare, models.modules[model.module].variables)
 
 
 def _compared(model: manifest.Model, answer: Future[tuple[tlc.Outcome, dot.Graph]]) -> Comparison:
     began = time.monotonic()
-    walked = search.reach(config_of(model))
+    machine = twin_of(model)
+    walked = search.walk(machine)
     seconds = time.monotonic() - began
     outcome, dumped = answer.result()
     began = time.monotonic()
@@ -105,27 +107,54 @@ def _compared(model: manifest.Model, answer: Future[tuple[tlc.Outcome, dot.Graph
         model=model,
         outcome=outcome,
         graph=walked,
-        problems=tuple(_problems(model, outcome, dumped, walked)),
+        problems=tuple(_problems(model, machine.variables, outcome, dumped, walked)),
         seconds=seconds + time.monotonic() - began,
     )
 
 
-def config_of(model: manifest.Model) -> lifecycle.Config:
-    """The constants of a TLA+ model as the specification's configuration."""
-    constants = model.constants
-    return lifecycle.Config(
-        threads=constants["Threads"], queue_max=constants["QueueMax"], tasks=constants["N"]
-    )
+def _lifecycle(constants: Mapping[str, int]) -> search.Lifecycle:
+    threads, queue_max, tasks = (constants[name] for name in ("Threads", "QueueMax", "N"))
+    return search.Lifecycle(lifecycle.Config(threads=threads, queue_max=queue_max, tasks=tasks))
+
+
+def _named_alike(machine: Callable[..., search.Machine[Any]]) -> Callable[..., search.Machine[Any]]:
+    """A machine whose constants have the names of the module's: `other_num` is `OtherNum`."""
+
+    def twin(constants: Mapping[str, int]) -> search.Machine[Any]:
+        return machine(**{_CAPITAL.sub("_", name).lower(): value for name, value in constants.items()})
+
+    return twin
+
+
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+TWINS: Mapping[str, Callable[[Mapping[str, int]], search.Machine[Any]]] = {
+    "Lifecycle": _lifecycle,
+    "RateLimiter": _named_alike(limiter.RateLimiter),
+    "Registry": _named_alike(registry.Registry),
+}
+"""For each TLA+ module, its executable specification with the constants of a model."""
+
+
+def twin_of(model: manifest.Model) -> search.Machine[Any]:
+    """The executable specification of the model's module, with the model's constants."""
+    if (twin := TWINS.get(model.module)) is None:
+        raise manifest.ManifestError(f"{manifest.FILE}: {model.name}: {model.module} has no twin")
+    return twin(model.constants)
 
 
 def _problems(
-    model: manifest.Model, outcome: tlc.Outcome, dumped: dot.Graph, walked: search.Graph
+    model: manifest.Model,
+    variables: tuple[str, ...],
+    outcome: tlc.Outcome,
+    dumped: dot.Graph,
+    walked: search.Graph[Any],
 ) -> Iterator[str]:
     if not outcome.complete:
         yield f"{model.name}: TLC has no graph: {outcome.found} {outcome.error}"
         return
     left, right = compare.Side(name="TLC", graph=dumped), compare.Side(name="the spec", graph=walked)
-    yield from (f"{model.name}: {line}" for line in compare.difference(left, right, view.VARIABLES))
+    yield from (f"{model.name}: {line}" for line in compare.difference(left, right, variables))
     if outcome.depth != walked.depth:
         yield f"{model.name}: TLC searched {outcome.depth} levels, the spec {walked.depth}"
 
@@ -155,13 +184,12 @@ def _timings(comparisons: list[Comparison]) -> dict[str, float]:
 def _table(comparisons: list[Comparison]) -> dict[str, object]:
     return {
         "title": "Graphs that were compared",
-        "columns": ["configuration", "tasks", "threads", "queue", "states", "edges", "depth", "equal"],
+        "columns": ["configuration", "module", "constants", "states", "edges", "depth", "equal"],
         "rows": [
             [
                 each.model.name,
-                each.model.constants["N"],
-                each.model.constants["Threads"],
-                each.model.constants["QueueMax"],
+                each.model.module,
+                ", ".join(f"{name} = {value}" for name, value in each.model.constants.items()),
                 len(each.graph.states),
                 len(each.graph.edges),
                 each.graph.depth,

@@ -52,7 +52,7 @@ def check(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> LinkR
     attempts = list(_attempts(models, tool, progress))
     answers: list[Search | Attempt] = [*searches, *attempts]
     problems = [line for each in answers for line in each.problems] + _never_taken(models, searches)
-    figures = _figures(searches, attempts)
+    figures = _figures(models, searches, attempts)
     return LinkResult(
         id="model",
         verdict=_verdict(answers, problems),
@@ -228,18 +228,30 @@ def _verdict(answers: list[Search | Attempt], problems: list[str]) -> Verdict:
     return Verdict.UNDETERMINED if stopped and of_those == set(problems) else Verdict.FAIL
 
 
-def _figures(searches: list[Search], attempts: list[Attempt]) -> dict[str, int | str]:
+def _figures(
+    models: manifest.Manifest, searches: list[Search], attempts: list[Attempt]
+) -> dict[str, int | str]:
+    """The counts.  Properties of two modules may have one name, as TypeOK has, and are two."""
     done = [each.answer for each in searches if each.outcome.complete]
     violated = [each for each in attempts if each.outcome.violated == each.case.property]
     return {
         "models": len(done),
-        "properties": len({name for each in searches if each.outcome.complete for name in each.properties}),
+        "properties": len(
+            {
+                (each.model.module, name)
+                for each in searches
+                if each.outcome.complete
+                for name in each.properties
+            }
+        ),
         "states": sum(answer.distinct for answer in done),
         "edges": sum(answer.edges for answer in done),
         "depth": max((answer.depth for answer in done), default=0),
-        "actions": len({label for each in searches for label in each.taken}),
+        "actions": len({(each.model.module, label) for each in searches for label in each.taken}),
         "expected_failures": len(violated),
-        "properties_shown_to_fail": len({each.case.property for each in violated}),
+        "properties_shown_to_fail": len(
+            {(models.model(each.case.model).module, each.case.property) for each in violated}
+        ),
     }
 
 
@@ -258,7 +270,11 @@ def _details(models: manifest.Manifest, searches: list[Search], attempts: list[A
             for name in each.properties
             if each.outcome.complete or name == each.outcome.violated
         ],
-        "tables": [_models_table(searches), _actions_table(models, searches), _attempts_table(attempts)],
+        "tables": [
+            _models_table(searches),
+            *(_actions_table(module, searches) for module in models.modules.values()),
+            _attempts_table(attempts),
+        ],
         "limits": list(LIMITS),
     }
 
@@ -266,10 +282,20 @@ def _details(models: manifest.Manifest, searches: list[Search], attempts: list[A
 def _models_table(searches: list[Search]) -> dict[str, Any]:
     return {
         "title": "Models in which every property must hold",
-        "columns": ["model", "constants", "checks", "states", "edges", "depth", "what it is there for"],
+        "columns": [
+            "model",
+            "module",
+            "constants",
+            "checks",
+            "states",
+            "edges",
+            "depth",
+            "what it is there for",
+        ],
         "rows": [
             [
                 each.name,
+                each.model.module,
                 ", ".join(f"{name} = {value}" for name, value in each.model.constants.items()),
                 f"{len(each.properties)} properties" if len(each.properties) > 1 else each.properties[0],
                 each.answer.distinct,
@@ -282,16 +308,14 @@ def _models_table(searches: list[Search]) -> dict[str, Any]:
     }
 
 
-def _actions_table(models: manifest.Manifest, searches: list[Search]) -> dict[str, Any]:
-    safety = [each for each in searches if each.model.checks == "safety"]
+def _actions_table(module: manifest.Module, searches: list[Search]) -> dict[str, Any]:
+    """How often each action of a module is taken.  Its models of liveness take the same ones."""
+    of_this = [each for each in searches if each.model.module == module.name]
+    safety = [each for each in of_this if each.model.checks == "safety"]
     return {
-        "title": "Steps by action",
+        "title": f"Steps of {module.name} by action",
         "columns": ["action", *(each.name for each in safety)],
-        "rows": [
-            [action, *(each.taken[action] for each in safety)]
-            for module in models.modules.values()
-            for action in module.actions
-        ],
+        "rows": [[action, *(each.taken[action] for each in safety)] for action in module.actions],
     }
 
 
