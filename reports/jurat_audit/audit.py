@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from jurat_sim.errors import BenchError
+
 from . import evidence, progress
 from .errors import AuditError, UnknownLink
 from .link import LinkResult, Profile, Verdict
@@ -63,7 +65,10 @@ def run_link(id: str, profile: Profile, stream: TextIO) -> LinkResult:
         raise UnknownLink(id, LINKS)
     run = import_module(f".links.{id}", __package__).run
     with progress.shown(id, stream) as shown:
-        result = run(profile, shown)
+        try:
+            result = run(profile, shown)
+        except BenchError as error:  # such as worker source that the bench cannot instrument
+            raise AuditError(f"the link {id} could not be tried: {error}") from error
     assert isinstance(result, LinkResult)  # noqa: S101 - the one place where a link's shape is checked
     return result
 
