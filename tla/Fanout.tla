@@ -95,9 +95,9 @@ Close ==
 ----------------------------------------------------------------------------
 (* The subscribers *)
 
-\* It gets what is published from now on, so not what is in flight.
+\* It gets what is published from now on, so not what is in flight.  After the close that is
+\* nothing, and it is told so.
 Subscribe(s) ==
-    /\ ~closed
     /\ status[s] = "new"
     /\ status' = [status EXCEPT ![s] = "subscribed"]
     /\ since' = [since EXCEPT ![s] = published]
@@ -204,6 +204,9 @@ AllSeenAtTheEnd == \A s \in Subs : status[s] = "ended"
 \* section 2: unsubscribing withdraws the offer in flight, and nothing comes after it
 NothingAfterUnsubscribe == [][\A s \in Subs : status[s] = "unsubscribed"
     => delivered'[s] = delivered[s] /\ buffer'[s] = <<>> /\ s \notin offering']_vars
+
+\* SD-3 "nothing that a writer still uses is closed under it": a subscription ends once
+EndsOnce == [][\A s \in Subs : status[s] \in {"unsubscribed", "ended"} => status'[s] = status[s]]_vars
 
 \* RS-2 "bounded buffers": what has room is not dropped
 DropsOnlyWhenFull == [][\A s \in Subs : dropped'[s] > dropped[s] => Len(buffer[s]) = Cap]_vars

@@ -175,7 +175,7 @@ class Fanout:
     def by_subscriber(self, s: State, number: int) -> Iterator[tuple[str, State]]:
         """What a subscriber does, or sees."""
         its = s.of(number)
-        if its.status == "new" and not s.closed:  # it gets what is published from now on
+        if its.status == "new":  # it gets what is published from now on: after the close, nothing
             yield "Subscribe", s.having(number, its._replace(status="subscribed", since=s.published))
         if its.status != "subscribed":
             return
@@ -290,6 +290,16 @@ def nothing_after_unsubscribe(machine: Fanout, s: State, after: State) -> bool:
         after.of(n).delivered == s.of(n).delivered and after.of(n).buffer == () and n not in after.offering
         for n in machine.subscribers
         if s.of(n).status == "unsubscribed"
+    )
+
+
+@LAWS.of_step('SD-3 "nothing that a writer still uses is closed under it": a subscription ends once')
+def ends_once(machine: Fanout, s: State, after: State) -> bool:
+    """Whichever way it has ended."""
+    return all(
+        after.of(n).status == s.of(n).status
+        for n in machine.subscribers
+        if s.of(n).status in ("unsubscribed", "ended")
     )
 
 

@@ -73,6 +73,12 @@ def test_who_comes_late_gets_what_is_published_after() -> None:
     assert state.of(DROPPING_OLDEST).since == 2
 
 
+def test_who_comes_after_the_close_is_told_so() -> None:
+    """At once, since nothing was published for it."""
+    state = after(FANOUT.initial(), ("Close", 0), ("Subscribe", BLOCKING), ("EndOfStream", BLOCKING))
+    assert state.of(BLOCKING).status == "ended"
+
+
 def test_a_stream_ends_when_all_is_seen() -> None:
     """After the close, and not before what waits and what is in flight."""
     closed = after(full(DROPPING_OLDEST), ("Close", 0))
