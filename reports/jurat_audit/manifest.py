@@ -41,6 +41,9 @@ FILE = "manifest.json"
 SCHEMA_VERSION = 1
 LINE = 108
 
+BRIEF = 200_000
+"""Models that generate fewer states are over before Java's second compiler would pay."""
+
 SAFETY = "Spec"
 """The specification without fairness, under which invariants and action properties are checked."""
 
@@ -165,7 +168,8 @@ class Manifest:
 
     def check(self, model: Model) -> tlc.Check:
         """The question to TLC that a model is."""
-        return self._question(model, self.properties_of(model), self.sources)
+        brief = model.expect.generated < BRIEF
+        return self._question(model, self.properties_of(model), self.sources, brief=brief)
 
     def check_failing(self, case: MustFail) -> tlc.Check:
         """The question to TLC that a model which must fail is: one edit, one property."""

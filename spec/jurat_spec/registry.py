@@ -12,7 +12,7 @@ The laws stand after the steps; names and steps are those of `tla/Registry.tla`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from .machine import Laws
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["LAWS", "REQUESTS", "Registry", "State"]
+
+V = TypeVar("V")
 
 Status = Literal["absent", "live", "ended"]
 Request = Literal["none", "this", "other"]
@@ -60,7 +62,7 @@ class State(NamedTuple):
         return {task for task, its in enumerate(self.status, start=1) if its == status}
 
 
-def _with(values: tuple, place: int, value: object) -> tuple:  # type: ignore[type-arg]  # of any type
+def _with(values: tuple[V, ...], place: int, value: V) -> tuple[V, ...]:
     """The function with another value for a number; number 0 is none."""
     return tuple([value if at == place else old for at, old in enumerate(values, start=1)])
 

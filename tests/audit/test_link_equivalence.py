@@ -92,6 +92,21 @@ def test_an_action_that_was_renamed_in_tla_is_found() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "action"),
+    [("three-halves", "Cancel"), ("two-keys", "Evict"), ("blocking", "Unsubscribe")],
+)
+def test_the_small_machines_are_compared_as_well(name: str, action: str) -> None:
+    """Each with its own twin: an action that is missing in TLA+ is one that only the spec allows."""
+    model = PROJECT.model(name)
+    rule = PROJECT.sources[model.module]
+    head = next(line for line in rule.splitlines() if line.startswith((f"{action}(", f"{action} ==")))
+    without = rule.replace(head, f"{head}\n    /\\ FALSE", 1)
+    models = replace(PROJECT, models=(model,), sources={model.module: without})
+    result = equivalence.check(models, tlc.locate(), Silent())
+    assert differences(result) == [f"{name}: only the spec allows: action {action}"]
+
+
 def test_a_guard_that_was_dropped_in_the_spec_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same, from the other side."""
     guards = tuple(guard for guard in START.guards if guard is not lifecycle.first)
