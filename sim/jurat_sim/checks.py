@@ -72,7 +72,7 @@ def check(stage: Stage) -> list[Finding]:
 
 
 def _action(event: Any) -> str:
-    return str(event[1]) if isinstance(event, tuple) and len(event) > 1 else "?"
+    return str(event[1]) if isinstance(event, list | tuple) and len(event) > 1 else "?"
 
 
 def _witness(stage: Stage, numbers: dict[int, Submission], *, over: bool) -> Iterator[Finding]:

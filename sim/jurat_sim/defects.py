@@ -84,11 +84,11 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-            log.append((now, "LateReturn", task._number, task._attempts, None))
+                ended[1] = "LateReturn"
 """,
                 """
-            log.append((now, "LateReturn", task._number, task._attempts, None))
-        task._status = COMPLETED
+                ended[1] = "LateReturn"
+                done._status = COMPLETED
 """,
             ),
         ),
@@ -108,21 +108,28 @@ _ENTRIES = (
 """,
                 """
     wake = task = None
-    head = core.lane[0] if core.lane else None
+    peeked = core.lane[core.head] if core.head != core.tail else None
     with core.lock:
 """,
             ),
             _patch(
                 "_steps",
                 """
-        if core.starting and lane:
+        if core.starting and head != core.tail:
+            lane = core.lane
+            first = lane[head]
+            lane[head] = None
+            core.head = head + 1
+            if first._status is QUEUED:
 """,
                 """
-        if core.starting and head is not None and head._status in (QUEUED, RUNNING):
-            task = head
-            if lane and lane[0] is head:
-                del lane[0]
-        elif core.starting and lane:
+        if core.starting and (head != core.tail or peeked is not None):
+            lane = core.lane
+            first = peeked if peeked is not None else lane[head]
+            if head != core.tail and lane[head] is first:
+                lane[head] = None
+                core.head = head + 1
+            if first._status in (QUEUED, RUNNING):
 """,
             ),
         ),
@@ -137,10 +144,12 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-            if task._status is not QUEUED:
-                task = _next_queued(core)
+            if first._status is QUEUED:
+                task = first
 """,
                 """
+            if first._status is not RUNNING:
+                task = first
 """,
             ),
         ),
@@ -198,14 +207,14 @@ _ENTRIES = (
                 "_steps",
                 """
             seat.parked = True
-            core.idle += (seat.gate,)
+            core.idle += seat.entry
     return task, gates, wake
 """,
                 """
             park = True
     if park:
         seat.parked = True
-        core.idle += (seat.gate,)
+        core.idle += seat.entry
     return task, gates, wake
 """,
             ),
@@ -257,12 +266,18 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-            task = lane[0]
-            del lane[0]
+            first = lane[head]
+            lane[head] = None
+            core.head = head + 1
+            if first._status is QUEUED:
+                task = first
 """,
                 """
-            task = lane[-1]
+            first = lane[-1]
             del lane[-1]
+            core.tail -= 1
+            if first._status is QUEUED:
+                task = first
 """,
             ),
         ),
@@ -336,12 +351,14 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-        core.log.append((now, "DrainDeadline", 0, 0, None))
-    core.grace_over_ns = now + core.grace_ns
+                record[0][0] = now
+                log += record
+            core.grace_over_ns = now + core.grace_ns
 """,
                 """
-        core.log.append((now, "DrainDeadline", 0, 0, None))
-    core.grace_over_ns = now + 2 * core.grace_ns
+                record[0][0] = now
+                log += record
+            core.grace_over_ns = now + 2 * core.grace_ns
 """,
             ),
         ),
@@ -354,13 +371,17 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-                log += ((now, "StopNow", 0, 0, None),)
             core.grace_over_ns = now + core.grace_ns
-""",
+            core.starting = False
+            core.tripping = True
+            core.phase = STOPPING
+            steward""",
                 """
-                log += ((now, "StopNow", 0, 0, None),)
             core.grace_over_ns = (now + core.grace_ns) // 1_000_000_000 * 1_000_000_000
-""",
+            core.starting = False
+            core.tripping = True
+            core.phase = STOPPING
+            steward""",
             ),
         ),
     ),

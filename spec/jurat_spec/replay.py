@@ -16,6 +16,7 @@ the action's argument where it has one.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "NotABehaviour", "Replay", "replay"]
 
-Event = tuple[int, str, int, int, Any]
+Event = Sequence[Any]
 """As recorded, and not to be trusted: a log may hold anything in any place."""
 
 _NOBODY = TaskRecord(0)

@@ -27,7 +27,7 @@ def test_each_example_runs_and_its_log_conforms(source: str, capsys: pytest.Capt
     names: dict[str, list[tuple[object, ...]]] = {}
     exec(compile(source, "README.md", "exec"), names)  # noqa: S102 - our own text, run to see that it runs
     assert capsys.readouterr().out == "charged order-17 completed\n"
-    assert replay(names["events"]).statuses() == {1: "completed"}  # type: ignore[arg-type]
+    assert replay(names["events"]).statuses() == {1: "completed"}
 
 
 def test_the_generated_parts_are_current() -> None:

@@ -235,8 +235,7 @@ REACHED = {
     },
     "work_gets_done": {"Submit", "Start", "Cancel", "Complete", "BeginDrain", "Stopped"},
     "shutdown_races_start": {
-        "Start", "Complete", "Cancel", "BeginDrain", "StopNow", "ShutdownCancel", "Abandon", "LateReturn",
-        "Stopped",
+        "Start", "Complete", "Cancel", "BeginDrain", "StopNow", "ShutdownCancel", "Stopped",
     },
     "drain_with_stuck_task": {
         "Submit", "Reject closed", "BeginDrain", "DrainDeadline", "StopNow", "ShutdownCancel", "Abandon",

@@ -152,4 +152,4 @@ def test_a_log_read_back_from_json_is_the_same_log() -> None:
     """Tuples come back as lists."""
     listed = [list(event) for event in TRUE]
     listed[10][4] = ["finish", 5]
-    assert replay(listed).counts == replay(TRUE).counts  # type: ignore[arg-type]
+    assert replay(listed).counts == replay(TRUE).counts

@@ -116,7 +116,7 @@ def test_a_stop_completes_though_a_function_never_returns(hire: Hire) -> None:
     for thread in before:
         if thread.name == left[0]:
             thread.join(PATIENCE)
-    assert log[-1][1:4] == ("LateReturn", stuck.number, 1)
+    assert log[-1][1:4] == ["LateReturn", stuck.number, 1]
     assert stuck.status is Status.ABANDONED
 
 

@@ -8,7 +8,6 @@ forward).  The configuration is written once, before any thread is started.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ._states import Phase
@@ -85,13 +84,16 @@ class TaskState:
 class Seat:
     """A worker thread's place: where it parks, and what it runs."""
 
-    __slots__ = ("gate", "index", "parked", "task")
+    __slots__ = ("entry", "gate", "index", "leaving", "parked", "stuck", "task")
 
     def __init__(self, index: int, gate: Gate) -> None:
         self.index = index
         self.gate = gate
+        self.entry = (gate,)
         self.parked = False
         self.task: TaskState | None = None
+        self.leaving = False  # the worker has stopped, and its thread goes home
+        self.stuck = False  # what it runs was abandoned
 
 
 class Core:
@@ -103,6 +105,7 @@ class Core:
         "ended_in_shutdown",
         "grace_ns",
         "grace_over_ns",
+        "head",
         "idle",
         "instance",
         "lane",
@@ -121,7 +124,7 @@ class Core:
         "starting",
         "steward",
         "stopped",
-        "stuck",
+        "tail",
         "threads",
         "tripping",
         "waiting",
@@ -150,7 +153,9 @@ class Core:
         self.last_ns = 0  # of the last step: the log's clock never goes back
 
         # Tasks.
-        self.lane: deque[TaskState] = deque()  # queued, in order of admission; cancelled ones among them
+        self.lane: list[Any] = []  # queued, in order of admission; those that were taken out are None
+        self.head = 0  # where in the lane the first one is
+        self.tail = 0  # how long the lane is
         self.admitted = 0
         self.waiting = 0
         self.live = 0
@@ -164,5 +169,4 @@ class Core:
         self.started = False
         self.manned = Latch()  # every thread has been spawned
         self.stopped = Latch()
-        self.threads: list[tuple[int, Thread]] = []  # with their seats; the steward has seat -1
-        self.stuck: tuple[int, ...] = ()  # at the stop: seats whose function was abandoned and is still out
+        self.threads: list[tuple[Seat | None, Thread]] = []  # with their seats; the steward has none

@@ -1,6 +1,6 @@
 """The event log: what the worker writes down, inside the step that makes it true.
 
-An event is a plain tuple, `(at_ns, action, task, attempt, detail)`:
+An event is a list of five, `[at_ns, action, task, attempt, detail]`:
 
 at_ns
     The monotonic clock, in nanoseconds.  Never goes back from one event to the next.
@@ -23,6 +23,10 @@ detail
     BeginDrain           (pending, deadline_ns): the deadline counts from the event
     ==================== =====================================================
 
+It is a list, not a tuple, because it is made before its step and completed inside: making
+a container in a section could start the garbage collector there (`_steps` says why that
+must not be).  Once it is in the log, nothing of the worker changes it.
+
 Since each event is appended under the step lock, the order of the list is an order in
 which the steps really happened: checking a log is a replay, not a search.
 """
@@ -33,4 +37,4 @@ from typing import Any
 
 __all__ = ["Event"]
 
-Event = tuple[int, str, int, int, Any]
+Event = list[Any]

@@ -54,7 +54,9 @@ class Shutdown:
         for latch in (core.manned, core.stopped):
             if not wait_for_latch(core, latch, self._left(until)):
                 return False
-        return all(thread.join(self._left(until)) for seat, thread in core.threads if seat not in core.stuck)
+        return all(
+            thread.join(self._left(until)) for seat, thread in core.threads if seat is None or not seat.stuck
+        )
 
     @property
     def done(self) -> bool:

@@ -5,23 +5,21 @@ and starts the next one).  Inside the section the event is appended first and th
 made visible after it, a task's status last of all; so the log's order is the order of
 the steps.  No section waits, does I/O or calls anything that belongs to a user.
 
-Two kinds of section, and a test that knows which is which:
-
-* Entered from a caller's thread: `admit`, `cancel`, `begin_drain`, `stop_now`, `enrol`
-  and its kind, `give_up`, `claim_start`, `pass_latch`.  These contain **no call and no
-  loop**.  CPython gives up the interpreter lock, and runs signal handlers, only at calls
-  and backward jumps.  A thread that lost it inside a section would start a convoy, and
-  a signal handler that submits while a submit is interrupted would wait for itself for
-  ever.
-* Entered from the worker's own threads only: `turn`, whose common path is call-free
-  too, and `tend`.
+A section contains **no call and no loop, makes no container**, and lets go of nothing that
+is a user's; a test of the source says so.  CPython gives up the interpreter lock, runs
+signal handlers and, from 3.12 on, collects garbage only at calls and backward jumps; up to
+3.11 it collects garbage, and with it runs anybody's finalizers, wherever a tuple, a list or
+an iterator is made.  A thread that lost the interpreter inside a section would start a
+convoy; a handler or a finalizer that submits while its own thread is in a section would
+wait for itself for ever.  So what a section appends is made before it and completed inside,
+what it takes out is dropped after it, and what needs a loop takes a step for each turn.
 
 A step returns the gates that its caller opens after it has left the section.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._states import Cancelling, Pending, Phase, Reason, Status
 
@@ -32,7 +30,9 @@ if TYPE_CHECKING:
     from ._runtime import Gate
 
 __all__ = [
+    "abandon",
     "admit",
+    "attend",
     "begin_drain",
     "cancel",
     "claim_start",
@@ -42,8 +42,10 @@ __all__ = [
     "give_back_start",
     "give_up",
     "pass_latch",
+    "rest",
+    "shutdown_cancel",
     "stop_now",
-    "tend",
+    "trip",
     "turn",
 ]
 
@@ -54,17 +56,20 @@ USER, SHUTDOWN = Reason.USER, Reason.SHUTDOWN
 NOW_CANCELLED, REQUESTED, HAD_ENDED = Cancelling.CANCELLED, Cancelling.REQUESTED, Cancelling.ENDED
 
 NO_GATES: tuple[Gate, ...] = ()
-CHUNK = 256
-"""Tasks that one section of the steward cancels at most, so that nobody waits long for the lock."""
+FRONT = 4096
+FRONT_OF_LANE = slice(0, FRONT)
+"""Places that are cut off the lane at once, when as many tasks have been taken from it."""
 
 
-# ------------------------------------------------------- from a caller's thread: no call, no loop
+# ------------------------------------------------------------------ from a caller's thread
 
 
 def admit(core: Core, task: TaskState, now: int) -> tuple[str | None, Gate | None]:
     """Submit or Reject.  Returns the reason of a refusal, and the gate of a thread to wake."""
     log = core.log
     entry = (task,)
+    event = [now, "Submit", 0, 0, None]
+    record = (event,)
     refusal = wake = None
     with core.lock:
         if now < core.last_ns:
@@ -77,17 +82,23 @@ def admit(core: Core, task: TaskState, now: int) -> tuple[str | None, Gate | Non
             refusal = "full"
         if refusal is not None:
             if log is not None:
-                log += ((now, "Reject", 0, 0, refusal),)
+                event[0] = now
+                event[1] = "Reject"
+                event[4] = refusal
+                log += record
         else:
             number = core.admitted + 1
             if log is not None:
-                log += ((now, "Submit", number, 0, None),)
+                event[0] = now
+                event[2] = number
+                log += record
             core.admitted = task._number = number
             core.waiting += 1
             core.live += 1
             task._submitted_ns = now
             task._status = QUEUED
             core.lane += entry
+            core.tail += 1
             idle = core.idle
             if idle and not core.waking:
                 core.waking = True
@@ -99,6 +110,9 @@ def admit(core: Core, task: TaskState, now: int) -> tuple[str | None, Gate | Non
 def cancel(core: Core, task: TaskState, now: int) -> tuple[Cancelling, Iterable[Gate], Gate | None]:
     """Cancel a task that waits, ask one that runs.  Returns what was done, and gates to open."""
     log = core.log
+    entry = (task,)
+    event = [now, "Cancel", task._number, 0, "user"]
+    record = (event,)
     gates: Iterable[Gate] = NO_GATES
     steward = None
     with core.lock:
@@ -110,11 +124,13 @@ def cancel(core: Core, task: TaskState, now: int) -> tuple[Cancelling, Iterable[
         if status is QUEUED:
             answer = NOW_CANCELLED
             if log is not None:
-                log += ((now, "Cancel", task._number, task._attempts, "user"),)
+                event[0] = now
+                event[3] = task._attempts
+                log += record
             core.waiting -= 1
             core.live -= 1
             if core.phase is not OPEN:
-                core.ended_in_shutdown += (task,)
+                core.ended_in_shutdown += entry
                 if not core.live:
                     steward = core.steward
                     core.steward = None
@@ -129,7 +145,10 @@ def cancel(core: Core, task: TaskState, now: int) -> tuple[Cancelling, Iterable[
             answer = REQUESTED
             if task._reason is None and core.phase is not STOPPING:
                 if log is not None:
-                    log += ((now, "RequestCancel", task._number, task._attempts, "user"),)
+                    event[0] = now
+                    event[1] = "RequestCancel"
+                    event[3] = task._attempts
+                    log += record
                 task._reason = USER
                 latch = task._tripped
                 if latch is not None:
@@ -146,7 +165,8 @@ def begin_drain(core: Core, pending: Pending, deadline_ns: int | None, now: int)
     """BeginDrain, unless it would change nothing or loosen a drain.  Returns the steward's gate."""
     log = core.log
     to_cancel = pending is Pending.CANCEL
-    detail = (pending.value, deadline_ns)
+    event = [now, "BeginDrain", 0, 0, (pending.value, deadline_ns)]
+    record = (event,)
     steward = None
     with core.lock:
         if now < core.last_ns:
@@ -156,7 +176,8 @@ def begin_drain(core: Core, pending: Pending, deadline_ns: int | None, now: int)
         phase = core.phase
         if phase is OPEN or (phase is DRAINING and to_cancel and not core.pending_cancel):
             if log is not None:
-                log += ((now, "BeginDrain", 0, 0, detail),)
+                event[0] = now
+                log += record
             if deadline_ns is not None:
                 over = now + deadline_ns
                 if core.drain_over_ns is None or over < core.drain_over_ns:
@@ -173,6 +194,8 @@ def begin_drain(core: Core, pending: Pending, deadline_ns: int | None, now: int)
 def stop_now(core: Core, now: int) -> Gate | None:
     """StopNow: the phase only; the steward does the rest.  Returns its gate."""
     log = core.log
+    event = [now, "StopNow", 0, 0, None]
+    record = (event,)
     steward = None
     with core.lock:
         if now < core.last_ns:
@@ -181,7 +204,8 @@ def stop_now(core: Core, now: int) -> Gate | None:
             core.last_ns = now
         if core.phase is OPEN or core.phase is DRAINING:
             if log is not None:
-                log += ((now, "StopNow", 0, 0, None),)
+                event[0] = now
+                log += record
             core.grace_over_ns = now + core.grace_ns
             core.starting = False
             core.tripping = True
@@ -214,6 +238,7 @@ def pass_latch(core: Core, latch: Latch) -> list[Gate]:
 
 def enrol(core: Core, latch: Latch, gate: Gate) -> Gate | None:
     """A thread will wait for the latch.  Returns the gate to wait at; None if it is over."""
+    entry = (gate,)
     with core.lock:
         spare = latch.spare
         if latch.over:
@@ -222,55 +247,64 @@ def enrol(core: Core, latch: Latch, gate: Gate) -> Gate | None:
             gate = spare[-1]
             del spare[-1]
         else:
-            latch.gates += (gate,)
+            latch.gates += entry
     return gate
 
 
 def enrol_for_end(core: Core, task: TaskState, fresh: Latch, gate: Gate) -> tuple[Latch, Gate | None]:
     """As `enrol`, for the end of a task, whose latch is made when the first one waits."""
+    entry = (gate,)
+    at: Gate | None = gate
+    latch = fresh
     with core.lock:
         status = task._status
         if status is not QUEUED and status is not RUNNING:
-            return fresh, None
-        latch = task._ended
-        if latch is None:
-            task._ended = latch = fresh
-        spare = latch.spare
-        if spare:
-            gate = spare[-1]
-            del spare[-1]
+            at = None
         else:
-            latch.gates += (gate,)
-    return latch, gate
+            if task._ended is None:
+                task._ended = fresh
+            latch = task._ended
+            spare = latch.spare
+            if spare:
+                at = spare[-1]
+                del spare[-1]
+            else:
+                latch.gates += entry
+    return latch, at
 
 
 def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Gate) -> tuple[Latch, Gate | None]:
     """As `enrol`, for the moment when a running task is asked to come back."""
+    entry = (gate,)
+    at: Gate | None = gate
+    latch = fresh
     with core.lock:
         if task._reason is not None or core.phase is STOPPING or core.phase is STOPPED:
-            return fresh, None
-        latch = task._tripped
-        if latch is None:
-            task._tripped = latch = fresh
-        spare = latch.spare
-        if spare:
-            gate = spare[-1]
-            del spare[-1]
+            at = None
         else:
-            latch.gates += (gate,)
-    return latch, gate
+            if task._tripped is None:
+                task._tripped = fresh
+            latch = task._tripped
+            spare = latch.spare
+            if spare:
+                at = spare[-1]
+                del spare[-1]
+            else:
+                latch.gates += entry
+    return latch, at
 
 
 def give_up(core: Core, latch: Latch, gate: Gate) -> bool:
     """A waiter's timeout has passed.  Returns whether the latch is over all the same."""
+    entry = (gate,)
     with core.lock:
         over = latch.over
         if not over:
-            latch.spare += (gate,)
+            latch.spare += entry
     return over
 
 
-# ------------------------------------------------------------------ from a worker thread
+# -------------------------------------------------------------------- from a worker thread
 
 
 def turn(
@@ -278,13 +312,19 @@ def turn(
 ) -> tuple[TaskState | None, Iterable[Gate], Gate | None]:
     """Record how this seat's function came back, and start the next task: one step.
 
-    Complete, Fail, AcknowledgeCancel or LateReturn; then Start, or park.  Returns the
-    task to run, or None; those who wait for the end of the last one; and one more gate.
-    `now` was read right after the function came back.
+    Complete, Fail, AcknowledgeCancel or LateReturn; then Start, or park, or leave.  Returns
+    the task to run, or None; those who wait for the end of the last one; and one more gate.
+    If the head of the lane had been cancelled there, it is taken out and nothing else is
+    done: the thread comes again.  `now` was read right after the function came back.
     """
     log = core.log
     done = seat.task
     gates: Iterable[Gate] = NO_GATES
+    last: tuple[Any] = (done,)
+    failure = None if error is None else type(error).__name__
+    ended = [now, "Complete", 0, 0, None]
+    started = [now, "Start", 0, 0, None]
+    of_end, of_start = (ended,), (started,)
     wake = task = None
     with core.lock:
         if now < core.last_ns:
@@ -296,189 +336,239 @@ def turn(
             core.waking = False
         if done is not None:
             seat.task = None
-            if error is None and done._status is RUNNING:
-                if log is not None:
-                    log += ((now, "Complete", done._number, done._attempts, None),)
+            status = done._status
+            reason = done._reason
+            if status is ABANDONED:
+                ended[1] = "LateReturn"
+            elif error is None:
+                status = COMPLETED
+                reason = None
+            elif reason is not None or core.phase is STOPPING:
+                status = CANCELLED
+                ended[1] = "AcknowledgeCancel"
+                ended[4] = "user"
+                if reason is not USER:
+                    reason = SHUTDOWN
+                    ended[4] = "shutdown"
+            else:
+                status = FAILED
+                ended[1] = "Fail"
+                ended[4] = failure
+            if log is not None:
+                ended[0] = now
+                ended[2] = done._number
+                ended[3] = done._attempts
+                log += of_end
+            if status is not ABANDONED:
                 core.live -= 1
                 if core.phase is not OPEN:
-                    core.ended_in_shutdown += (done,)
+                    core.ended_in_shutdown += last
+                    if not core.live:
+                        wake = core.steward
+                        core.steward = None
                 done._value = value
-                done._reason = None
+                done._error = error
+                done._reason = reason
                 done._ended_ns = now
-                done._status = COMPLETED
+                done._status = status
                 latch = done._ended
                 if latch is not None:
                     latch.over = True
                     gates = latch.gates
-            else:
-                gates = _came_back_otherwise(core, done, error, now)
-            if not core.live and core.phase is not OPEN:
-                wake = core.steward
-                core.steward = None
-        lane = core.lane
-        if core.starting and lane:
-            task = lane[0]
-            del lane[0]
-            if task._status is not QUEUED:
-                task = _next_queued(core)
-        if task is not None:
-            attempts = task._attempts + 1
-            if log is not None:
-                log += ((now, "Start", task._number, attempts, None),)
-            core.waiting -= 1
-            seat.task = task
-            task._attempts = attempts
-            task._started_ns = now
-            task._status = RUNNING
-            idle = core.idle
-            if idle and core.waiting and not core.waking and wake is None:
-                core.waking = True
-                wake = idle[-1]
-                del idle[-1]
-        elif core.phase is not STOPPED:
+        head = core.head
+        if core.starting and head != core.tail:
+            lane = core.lane
+            first = lane[head]
+            lane[head] = None
+            core.head = head + 1
+            if first._status is QUEUED:
+                task = first
+                attempts = task._attempts + 1
+                if log is not None:
+                    started[0] = now
+                    started[2] = task._number
+                    started[3] = attempts
+                    log += of_start
+                core.waiting -= 1
+                seat.task = task
+                task._attempts = attempts
+                task._started_ns = now
+                task._status = RUNNING
+                idle = core.idle
+                if idle and core.waiting and not core.waking and wake is None:
+                    core.waking = True
+                    wake = idle[-1]
+                    del idle[-1]
+            if head >= FRONT:
+                del lane[FRONT_OF_LANE]
+                core.head -= FRONT
+                core.tail -= FRONT
+        elif core.phase is STOPPED:
+            seat.leaving = True
+        else:
             seat.parked = True
-            core.idle += (seat.gate,)
+            core.idle += seat.entry
     return task, gates, wake
 
 
-def _next_queued(core: Core) -> TaskState | None:
-    """Lock held.  The first task in the lane that still waits, past those that were cancelled there."""
-    lane = core.lane
-    while lane:
-        task = lane.popleft()
-        if task._status is QUEUED:
-            return task
-    return None
+# ------------------------------------------------------------------------ from the steward
 
 
-def _came_back_otherwise(
-    core: Core, task: TaskState, error: BaseException | None, now: int
-) -> Iterable[Gate]:
-    """Lock held.  A function raised, or came back after its task was abandoned."""
-    log = core.log
-    if task._status is ABANDONED:
-        if log is not None:
-            log.append((now, "LateReturn", task._number, task._attempts, None))
-        return NO_GATES
-    if task._reason is not None or core.phase is STOPPING:
-        reason = task._reason or SHUTDOWN
-        if log is not None:
-            log.append((now, "AcknowledgeCancel", task._number, task._attempts, reason.value))
-        return _end(core, task, CANCELLED, reason, error, now)
-    if log is not None:
-        log.append((now, "Fail", task._number, task._attempts, type(error).__name__))
-    return _end(core, task, FAILED, None, error, now)
+def attend(core: Core, now: int) -> tuple[bool, bool, bool]:
+    """DrainDeadline, if its instant has come.
 
-
-def _end(
-    core: Core, task: TaskState, status: Status, reason: Reason | None, error: BaseException | None, now: int
-) -> Iterable[Gate]:
-    """Lock held, event written.  The task ends; returns the gates of those who wait for it."""
-    core.live -= 1
-    if core.phase is not OPEN:
-        core.ended_in_shutdown.append(task)
-    task._error = error
-    task._reason = reason
-    task._ended_ns = now
-    task._status = status
-    latch = task._ended
-    if latch is None:
-        return NO_GATES
-    latch.over = True
-    return latch.gates
-
-
-# ----------------------------------------------------------------------- from the steward
-
-
-def tend(core: Core, gate: Gate, now: int) -> tuple[list[Gate], int | None, bool]:
-    """All that is due of a shutdown, a chunk at a time; then park at `gate`.
-
-    Returns gates to open; for how many nanoseconds to park, None for as long as it
-    takes, 0 to come again at once; and whether the steward's work is over.
+    Returns what there is to do: to wake those who sleep in contexts; to cancel what
+    waits; to abandon what runs.
     """
-    gates: list[Gate] = []
+    log = core.log
+    record = ([now, "DrainDeadline", 0, 0, None],)
     with core.lock:
         core.steward = None
         if now < core.last_ns:
             now = core.last_ns
         else:
             core.last_ns = now
-        drain_over_ns = core.drain_over_ns
-        if core.phase is DRAINING and drain_over_ns is not None and now >= drain_over_ns:
-            _drain_deadline(core, now)
-        if core.tripping:
-            core.tripping = False
-            gates += _trip_all(core)
-        if not core.starting:
-            gates += _shutdown_cancel(core, now)
-        grace_over_ns = core.grace_over_ns
-        if core.phase is STOPPING and grace_over_ns is not None and now >= grace_over_ns:
-            gates += _abandon_all(core, now)
-        if not core.live and (core.phase is DRAINING or core.phase is STOPPING):
-            gates += _stopped(core, now)
-            return gates, None, True
-        if not core.starting and core.waiting:
-            return gates, 0, False
-        core.steward = gate
-        until = grace_over_ns if core.phase is STOPPING else drain_over_ns if core.phase is DRAINING else None
-        return gates, None if until is None else until - now, False
+        if core.phase is DRAINING and core.drain_over_ns is not None and now >= core.drain_over_ns:
+            if log is not None:
+                record[0][0] = now
+                log += record
+            core.grace_over_ns = now + core.grace_ns
+            core.starting = False
+            core.tripping = True
+            core.phase = STOPPING
+        tripping = core.tripping
+        core.tripping = False
+        cancelling = not core.starting
+        abandoning = core.phase is STOPPING and core.grace_over_ns is not None and now >= core.grace_over_ns
+    return tripping, cancelling, abandoning
 
 
-def _drain_deadline(core: Core, now: int) -> None:
-    if core.log is not None:
-        core.log.append((now, "DrainDeadline", 0, 0, None))
-    core.grace_over_ns = now + core.grace_ns
-    core.starting = False
-    core.tripping = True
-    core.phase = STOPPING
-
-
-def _trip_all(core: Core) -> list[Gate]:
-    """Everyone who sleeps in the context of a running task."""
-    gates: list[Gate] = []
-    for seat in core.seats:
-        latch = None if seat.task is None else seat.task._tripped
-        if latch is not None and not latch.over:
-            latch.over = True
-            gates += latch.gates
+def trip(core: Core, seat: Seat) -> Iterable[Gate]:
+    """Wake everyone who sleeps in the context of what this seat runs."""
+    gates: Iterable[Gate] = NO_GATES
+    with core.lock:
+        task = seat.task
+        if task is not None:
+            latch = task._tripped
+            if latch is not None and not latch.over:
+                latch.over = True
+                gates = latch.gates
     return gates
 
 
-def _shutdown_cancel(core: Core, now: int) -> list[Gate]:
-    """ShutdownCancel for the next tasks that wait, a chunk of them."""
-    gates: list[Gate] = []
-    lane = core.lane
-    for _ in range(min(CHUNK, len(lane))):
-        task = lane.popleft()
-        if task._status is QUEUED:
-            if core.log is not None:
-                core.log.append((now, "ShutdownCancel", task._number, task._attempts, None))
-            core.waiting -= 1
-            gates += _end(core, task, CANCELLED, SHUTDOWN, task._error, now)
-    return gates
+def shutdown_cancel(core: Core, now: int) -> tuple[bool, Iterable[Gate]]:
+    """ShutdownCancel for the task at the head of the lane.  Returns whether there was one to look at."""
+    log = core.log
+    event = [now, "ShutdownCancel", 0, 0, None]
+    record = (event,)
+    entry: list[Any] = [None]
+    gates: Iterable[Gate] = NO_GATES
+    first = None
+    with core.lock:
+        if now < core.last_ns:
+            now = core.last_ns
+        else:
+            core.last_ns = now
+        head = core.head
+        if head != core.tail:
+            lane = core.lane
+            first = lane[head]
+            lane[head] = None
+            core.head = head + 1
+            if first._status is QUEUED:
+                if log is not None:
+                    event[0] = now
+                    event[2] = first._number
+                    event[3] = first._attempts
+                    log += record
+                core.waiting -= 1
+                core.live -= 1
+                entry[0] = first
+                core.ended_in_shutdown += entry
+                first._reason = SHUTDOWN
+                first._ended_ns = now
+                first._status = CANCELLED
+                latch = first._ended
+                if latch is not None:
+                    latch.over = True
+                    gates = latch.gates
+    return first is not None, gates
 
 
-def _abandon_all(core: Core, now: int) -> list[Gate]:
-    """Abandon every task that is still running.  Its seat keeps it, by name, until it returns."""
-    gates: list[Gate] = []
-    for seat in core.seats:
+def abandon(core: Core, seat: Seat, now: int) -> Iterable[Gate]:
+    """Abandon what this seat runs, if it still runs.  The seat keeps it, by name, until it returns."""
+    log = core.log
+    event = [now, "Abandon", 0, 0, None]
+    record = (event,)
+    entry: list[Any] = [None]
+    gates: Iterable[Gate] = NO_GATES
+    with core.lock:
+        if now < core.last_ns:
+            now = core.last_ns
+        else:
+            core.last_ns = now
         task = seat.task
         if task is not None and task._status is RUNNING:
-            if core.log is not None:
-                core.log.append((now, "Abandon", task._number, task._attempts, None))
-            gates += _end(core, task, ABANDONED, None, None, now)
+            if log is not None:
+                event[0] = now
+                event[2] = task._number
+                event[3] = task._attempts
+                log += record
+            core.live -= 1
+            entry[0] = task
+            core.ended_in_shutdown += entry
+            seat.stuck = True
+            task._reason = None
+            task._ended_ns = now
+            task._status = ABANDONED
+            latch = task._ended
+            if latch is not None:
+                latch.over = True
+                gates = latch.gates
     return gates
 
 
-def _stopped(core: Core, now: int) -> list[Gate]:
-    """Nothing is live: every parked thread may go home, and so may those who wait for the stop."""
-    if core.log is not None:
-        core.log.append((now, "Stopped", 0, 0, None))
-    core.stuck = tuple([seat.index for seat in core.seats if seat.task is not None])
-    gates = core.idle[:]
-    core.idle.clear()
-    core.starting = False
-    core.phase = STOPPED
-    core.stopped.over = True
-    return gates + core.stopped.gates
+def rest(core: Core, gate: Gate, now: int) -> tuple[Iterable[Gate], Iterable[Gate], int | None, bool]:
+    """Stopped, if nothing is live; otherwise park at `gate`, unless there is more to do.
+
+    Returns gates to open, twice; for how many nanoseconds to park, None for as long as it
+    takes, 0 or less not at all; and whether the steward's work is over.
+    """
+    log = core.log
+    event = [now, "Stopped", 0, 0, None]
+    record = (event,)
+    empty: list[Gate] = []
+    parked: Iterable[Gate] = NO_GATES
+    waiters: Iterable[Gate] = NO_GATES
+    timeout_ns = None
+    over = False
+    with core.lock:
+        if now < core.last_ns:
+            now = core.last_ns
+        else:
+            core.last_ns = now
+        phase = core.phase
+        if not core.live and (phase is DRAINING or phase is STOPPING):
+            if log is not None:
+                event[0] = now
+                log += record
+            parked = core.idle
+            core.idle = empty
+            core.starting = False
+            core.phase = STOPPED
+            core.stopped.over = True
+            waiters = core.stopped.gates
+            over = True
+        elif core.tripping or (core.waiting and not core.starting):
+            timeout_ns = 0
+        else:
+            core.steward = gate
+            if phase is STOPPING:
+                until = core.grace_over_ns
+            elif phase is DRAINING:
+                until = core.drain_over_ns
+            else:
+                until = None
+            if until is not None:
+                timeout_ns = until - now
+    return parked, waiters, timeout_ns, over

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import _steps
 from ._context import Context
-from ._steps import tend, turn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ._core import Core, Seat, TaskState
+    from ._runtime import Gate
 
 __all__ = ["serve", "work"]
 
@@ -24,8 +27,8 @@ def work(core: Core, seat: Seat) -> None:
     park = seat.gate.wait
     value: Any = None
     error: BaseException | None = None
-    while True:
-        task, gates, wake = turn(core, seat, value, error, now())
+    while not seat.leaving:
+        task, gates, wake = _steps.turn(core, seat, value, error, now())
         value = error = None
         for gate in gates:
             gate.open()
@@ -36,8 +39,6 @@ def work(core: Core, seat: Seat) -> None:
             task = None
         elif seat.parked:
             park()
-        else:
-            return
 
 
 def _run(core: Core, task: TaskState) -> tuple[Any, BaseException | None]:
@@ -52,19 +53,35 @@ def _run(core: Core, task: TaskState) -> tuple[Any, BaseException | None]:
 
 
 def serve(core: Core) -> None:
-    """The steward's life.
+    """The steward's life: a step for each thing that time or a shutdown asks for.
 
     It parks at a fresh gate each time: where a timeout and a wake-up race, the wake-up
-    goes to a gate that nobody uses any more, and the section that follows sees its cause.
+    goes to a gate that nobody uses any more, and the steps that follow see its cause.
     """
-    while True:
+    now = core.now
+    over = False
+    while not over:
+        tripping, cancelling, abandoning = _steps.attend(core, now())
+        if tripping:
+            for seat in core.seats:
+                _open(_steps.trip(core, seat))
+        while cancelling:
+            cancelling, gates = _steps.shutdown_cancel(core, now())
+            _open(gates)
+        if abandoning:
+            for seat in core.seats:
+                _open(_steps.abandon(core, seat, now()))
         gate = core.runtime.gate()
-        gates, timeout_ns, over = tend(core, gate, core.now())
-        for other in gates:
-            other.open()
-        if over:
-            return
-        if timeout_ns is None:
+        parked, waiters, timeout_ns, over = _steps.rest(core, gate, now())
+        _open(parked)
+        _open(waiters)
+        if timeout_ns is not None:
+            if timeout_ns > 0:
+                gate.wait_for(timeout_ns)
+        elif not over:
             gate.wait()
-        elif timeout_ns > 0:
-            gate.wait_for(timeout_ns)
+
+
+def _open(gates: Iterable[Gate]) -> None:
+    for gate in gates:
+        gate.open()

@@ -94,7 +94,7 @@ class Worker:
         if recorder is not None:
             core.last_ns = core.now()
             configuration = {"threads": threads, "queue_max": queue_max, "grace_ns": grace_ns}
-            recorder.append((core.last_ns, "Init", 0, 0, configuration))
+            recorder.append([core.last_ns, "Init", 0, 0, configuration])
 
     def start(self) -> None:
         """Start the threads.  Once is enough; again is fine.
@@ -110,9 +110,9 @@ class Worker:
         spawn = core.runtime.spawn
         threads = core.threads
         try:
-            threads.append((-1, spawn(serve, "steward", core)))
+            threads.append((None, spawn(serve, "steward", core)))
             for seat in core.seats:
-                threads.append((seat.index, spawn(work, f"worker-{seat.index}", core, seat)))
+                threads.append((seat, spawn(work, f"worker-{seat.index}", core, seat)))
         except RuntimeError as refused:
             if not threads:
                 _steps.give_back_start(core)
