@@ -23,6 +23,14 @@ class UnknownDefect(BenchError):
         self.defect = defect
 
 
+class TooManyThreads(BenchError):
+    """A run has more threads at once than the bench keeps carriers for (`pool.STOCK`)."""
+
+    def __init__(self, stock: int) -> None:
+        super().__init__(f"a run may have {stock} threads at once, and this one has more")
+        self.stock = stock
+
+
 class UnknownGrain(BenchError):
     """A grain is `seam` or `access`."""
 

@@ -12,6 +12,11 @@ frames and what these hold are freed; the carrier goes with the thread and never
 back to the pool.  Code that swallows even that, and goes on for ever, is left where it
 is: the runtime parks it, and its greenlet is kept so that nothing wakes it again.
 
+A greenlet's depth of recursion begins with that of whoever starts it.  If threads started
+the carriers of other threads, each generation would begin deeper than the last, until
+Python's limit was reached after some hundreds of runs that did not end well.  So carriers
+are started at home, between runs (`Pool.stock`), and wait there for their first job.
+
 This is the only module that knows greenlets.  Prior art: gevent's greenlet pools; the
 "carrier threads" of Java's virtual threads, whose name it takes.
 """
@@ -22,11 +27,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet  # type: ignore[import-untyped]
 
+from .errors import TooManyThreads
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Greenlets that would not die.  Held for ever: collecting one would try to kill it again.
 _undead: list[greenlet] = []
+
+
+STOCK = 32
+"""Carriers that are kept: threads that a run may have at once."""
 
 
 class Killed(GreenletExit):  # type: ignore[misc]
@@ -48,9 +59,10 @@ class Carrier:
 
     __slots__ = ("_greenlet", "_pool", "job", "switch")
 
-    def __init__(self, pool: Pool, job: Job) -> None:
+    job: Job
+
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.job = job
         # A greenlet that ends continues its parent.  That must not be another carrier.
         self._greenlet = greenlet(self._carry, pool.home)
         self.switch: Callable[[], object] = self._greenlet.switch
@@ -65,6 +77,7 @@ class Carrier:
         return False
 
     def _carry(self) -> None:
+        self._pool.home.switch()  # started; whoever comes next brings a job
         while self.job.body():
             # Free before the job is left: whoever is next may need a carrier, and this one will do.
             self._pool.idle.append(self)
@@ -80,16 +93,28 @@ class Pool:
         self.home = getcurrent()
         self.idle: list[Carrier] = []
         self.made = 0
-        """Carriers made so far.  It stays small, unless runs are cut short."""
+        """Carriers made so far.  It stays at the stock, unless runs leave threads behind."""
+
+    def stock(self) -> None:
+        """Have enough idle carriers for any run.  Called at home, between runs."""
+        while len(self.idle) < STOCK:
+            carrier = Carrier(self)
+            carrier.switch()
+            self.idle.append(carrier)
+            self.made += 1
 
     def take(self, job: Job) -> Carrier:
-        """A carrier for this job, which starts when somebody switches to the carrier."""
-        if self.idle:
-            carrier = self.idle.pop()
-            carrier.job = job
-            return carrier
-        self.made += 1
-        return Carrier(self, job)
+        """A carrier for this job, which starts when somebody switches to the carrier.
+
+        Raises
+        ------
+        TooManyThreads: more threads at once than there is stock for.
+        """
+        if not self.idle:
+            raise TooManyThreads(STOCK)
+        carrier = self.idle.pop()
+        carrier.job = job
+        return carrier
 
     def close(self) -> None:
         """End the idle carriers."""

@@ -38,6 +38,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from .clock import WALL_EPOCH_NS, Clock
+from .errors import TooManyThreads
 from .pool import Killed, here
 from .primitives import BenchGate, BenchLock, BenchThread, Operation
 from .randomness import SplitMix64
@@ -196,6 +197,7 @@ class BenchRuntime:
         the keyboard: neither is a finding.
         """
         self._back = here()
+        self._pool.stock()
         first = self._decide(self.onlooker)
         if first is not self.onlooker:
             self._go(first)
@@ -337,7 +339,12 @@ class BenchRuntime:
     def _go(self, chosen: BenchThread) -> None:
         carrier = chosen.carrier
         if carrier is None:
-            carrier = chosen.carrier = self._pool.take(chosen)
+            try:
+                carrier = chosen.carrier = self._pool.take(chosen)
+            except TooManyThreads as refusal:  # not for the code under test to handle
+                self._broken = refusal
+                self._finish(Ending.MISUSE, str(refusal))
+                return
         self.running = chosen
         carrier.switch()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections import Counter
 from math import factorial
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.sim.toys import every_run, play
 
-from jurat_sim.pool import Pool
+from jurat_sim.errors import TooManyThreads
+from jurat_sim.pool import STOCK, Pool
 from jurat_sim.runtime import BenchRuntime, Ending, Misuse
 from jurat_sim.strategies import RandomWalk, RunToBlock
 
@@ -316,7 +318,7 @@ def test_threads_that_outlive_a_run_are_dropped_and_never_run_again() -> None:
         played = play(_counting(locked=True), walk, pool=pool, number=number)
         assert (played.ending, played.result) == (Ending.FINISHED, [3])
     gc.collect()
-    assert len(pool.idle) == 3
+    assert len(pool.idle) == STOCK
 
 
 def test_a_killed_thread_lets_go_of_what_it_holds() -> None:
@@ -339,9 +341,56 @@ def test_a_killed_thread_lets_go_of_what_it_holds() -> None:
 
 
 def test_carriers_are_used_again() -> None:
-    """A thousand runs of three threads need three carriers."""
+    """A thousand runs of three threads need no more than the stock."""
     pool = Pool()
     walk = RandomWalk(1)
     for number in range(1_000):
         play(_pausing(3, 1), walk, pool=pool, number=number)
-    assert pool.made == 3
+    assert pool.made == STOCK
+
+
+def test_runs_that_leave_threads_behind_do_not_deepen_those_that_follow() -> None:
+    """Thousands of stuck runs: carriers that were started by carriers would reach Python's limit."""
+    pool = Pool()
+    depths = set()
+
+    def toy(runtime: BenchRuntime) -> None:
+        gate = runtime.gate()
+
+        def child() -> None:
+            depths.add(depth())
+            gate.wait()
+
+        def parent() -> None:
+            runtime.spawn(child, "child")
+            child()
+
+        runtime.spawn(parent, "parent")
+
+    for number in range(2_000):
+        assert play(toy, RandomWalk(1), pool=pool, number=number).ending in (Ending.STUCK, Ending.MISUSE)
+    assert max(depths) < 100
+
+
+def depth() -> int:
+    """How much of Python's limit of recursion is used up here, by trying."""
+    limit = sys.getrecursionlimit()
+
+    def descend(left: int) -> int:
+        try:
+            return descend(left - 1)
+        except RecursionError:
+            return left
+
+    return max(0, descend(limit))
+
+
+def test_more_threads_than_there_are_carriers_for_is_an_error_of_its_own() -> None:
+    """It is said by number, and is no finding about the code under test."""
+
+    def toy(runtime: BenchRuntime) -> None:
+        for number in range(STOCK + 1):
+            runtime.spawn(runtime.gate().wait, f"t{number:02}")
+
+    with pytest.raises(TooManyThreads, match=f"may have {STOCK} threads at once"):
+        play(toy, RandomWalk(1))
