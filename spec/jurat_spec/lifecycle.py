@@ -138,10 +138,14 @@ class Guard:
 
     sentence: str
     test: Callable[[WorkerRecord, TaskRecord, Argument], bool]
+    denial: str = ""
+    """The sentence that is true when this one is not; for a guard that rows use both ways."""
 
     def __invert__(self) -> Guard:
+        if not self.denial:
+            raise ValueError(f"nobody has said what is true when this is not: {self.sentence}")
         test = self.test
-        return Guard(f"not so: {self.sentence}", lambda w, t, x: not test(w, t, x))
+        return Guard(self.denial, lambda w, t, x: not test(w, t, x), self.sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,12 +262,20 @@ refused = Guard(
     "the reason is the first that applies of closed, full",
     lambda w, t, x: x == ("closed" if w.phase != "open" else "full" if not _has_room(w) else None),
 )
-doomed = Guard("the shutdown has decided that it will not run", lambda w, t, x: _is_doomed(w, t))
+doomed = Guard(
+    "the shutdown has decided that it will not run",
+    lambda w, t, x: _is_doomed(w, t),
+    "no shutdown has decided that it will not run",
+)
 first = Guard("it is the queued task that was admitted first", lambda w, t, x: w.first_queued() is t)
 slot = Guard("a slot is free", lambda w, t, x: w.threads_taken < w.config.threads)
 on_thread = Guard("its function is on a thread", lambda w, t, x: t.executing > 0)
-requested = Guard("it was asked to come back early", lambda w, t, x: _is_requested(w, t))
-grace_spent = Guard("the grace is over", lambda w, t, x: w.grace_spent)
+requested = Guard(
+    "it was asked to come back early",
+    lambda w, t, x: _is_requested(w, t),
+    "it was not asked to come back early",
+)
+grace_spent = Guard("the grace is over", lambda w, t, x: w.grace_spent, "the grace is not over")
 no_task_live = Guard("no task is live", lambda w, t, x: w.live == 0)
 
 

@@ -136,9 +136,11 @@ def test_a_terminal_status_is_left_by_no_step() -> None:
 
 def test_a_negated_guard_says_so() -> None:
     """Its sentence is what a refusal prints."""
-    guard = Guard("it rains", lambda w, t, x: False)
-    assert (~guard).sentence == "not so: it rains"
+    guard = Guard("it rains", lambda w, t, x: False, "it is dry")
+    assert ((~guard).sentence, (~~guard).sentence) == ("it is dry", "it rains")
     assert (~guard).test(WorkerRecord(CONFIG), TaskRecord(1), None)
+    with pytest.raises(ValueError, match="it rains"):
+        ~Guard("it rains", guard.test)
 
 
 def test_every_row_has_a_sentence_for_its_effect_and_for_each_guard() -> None:
