@@ -1,9 +1,11 @@
 """The fields that threads share, and no methods.
 
 Everything here is read and written inside the sections of `_steps`, under `Core.lock`.
-What may be read without the lock is a short list: a task's `_status` and `_reason`, a
-`Latch.over` once true, and `Core.phase` (each a single load of a field that only moves
-forward).  The configuration is written once, before any thread is started.
+What is read without the lock is a short list, each a single load: a task's `_status`,
+`_reason` and `_attempts`, and its `_value` and `_error` once it is terminal; `Core.phase`
+and `ended_in_shutdown`, which only move forward; a seat's `parked` and `leaving`, by its own
+thread, and `stuck`, once the worker has stopped; the gates of a latch that is over.  The
+configuration is written once, before any thread is started, and `threads` before `manned`.
 """
 
 from __future__ import annotations
@@ -47,15 +49,12 @@ class TaskState:
         "_attempts",
         "_core",
         "_ended",
-        "_ended_ns",
         "_error",
         "_function",
         "_name",
         "_number",
         "_reason",
-        "_started_ns",
         "_status",
-        "_submitted_ns",
         "_tripped",
         "_value",
         "_variables",
@@ -72,9 +71,6 @@ class TaskState:
     _reason: Reason | None
     _value: Any
     _error: BaseException | None
-    _submitted_ns: int
-    _started_ns: int | None
-    _ended_ns: int | None
     _ended: Latch | None
     """Those who wait for the end; made when the first one waits."""
     _tripped: Latch | None

@@ -13,6 +13,8 @@ an iterator is made.  A thread that lost the interpreter inside a section would 
 convoy; a handler or a finalizer that submits while its own thread is in a section would
 wait for itself for ever.  So what a section appends is made before it and completed inside,
 what it takes out is dropped after it, and what needs a loop takes a step for each turn.
+Lines that a function would hold elsewhere (the clock that never goes back, the waiters of
+an end) stand in each section for the same reason.
 
 A step returns the gates that its caller opens after it has left the section.
 """
@@ -95,7 +97,6 @@ def admit(core: Core, task: TaskState, now: int) -> tuple[str | None, Gate | Non
             core.admitted = task._number = number
             core.waiting += 1
             core.live += 1
-            task._submitted_ns = now
             task._status = QUEUED
             core.lane += entry
             core.tail += 1
@@ -135,7 +136,6 @@ def cancel(core: Core, task: TaskState, now: int) -> tuple[Cancelling, Iterable[
                     steward = core.steward
                     core.steward = None
             task._reason = USER
-            task._ended_ns = now
             task._status = CANCELLED
             latch = task._ended
             if latch is not None:
@@ -369,7 +369,6 @@ def turn(
                 done._value = value
                 done._error = error
                 done._reason = reason
-                done._ended_ns = now
                 done._status = status
                 latch = done._ended
                 if latch is not None:
@@ -392,7 +391,6 @@ def turn(
                 core.waiting -= 1
                 seat.task = task
                 task._attempts = attempts
-                task._started_ns = now
                 task._status = RUNNING
                 idle = core.idle
                 if idle and core.waiting and not core.waking and wake is None:
@@ -486,7 +484,6 @@ def shutdown_cancel(core: Core, now: int) -> tuple[bool, Iterable[Gate]]:
                 entry[0] = first
                 core.ended_in_shutdown += entry
                 first._reason = SHUTDOWN
-                first._ended_ns = now
                 first._status = CANCELLED
                 latch = first._ended
                 if latch is not None:
@@ -519,7 +516,6 @@ def abandon(core: Core, seat: Seat, now: int) -> Iterable[Gate]:
             core.ended_in_shutdown += entry
             seat.stuck = True
             task._reason = None
-            task._ended_ns = now
             task._status = ABANDONED
             latch = task._ended
             if latch is not None:

@@ -43,9 +43,6 @@ class Task(TaskState, Generic[R_co]):
         self._reason = None
         self._value = None
         self._error = None
-        self._submitted_ns = 0
-        self._started_ns = None
-        self._ended_ns = None
         self._ended = None
         self._tripped = None
 
