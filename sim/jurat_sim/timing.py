@@ -64,8 +64,10 @@ class Measurement:
     measured_ns: int
     defect: str
     defect_title: str
-    defect_ns: int
-    """What the defective worker measured; it must differ from what is expected."""
+    defect_ns: int | None
+    """What the defective worker measured; it must differ from what is expected.  None: not measured."""
+    trouble: str
+    """Why it was not measured."""
 
     @property
     def holds(self) -> bool:
@@ -75,7 +77,7 @@ class Measurement:
     @property
     def can_fail(self) -> bool:
         """The worker with the defect does not."""
-        return self.defect_ns != self.expected_ns
+        return self.defect_ns is not None and self.defect_ns != self.expected_ns
 
 
 # The measurements.  Odd numbers, so that no rounding goes unseen.
@@ -179,20 +181,31 @@ CLOSED_FORMS: tuple[ClosedForm, ...] = (
 def measure(form: ClosedForm, *, package: str = "jurat") -> Measurement:
     """Measure the worker, and the worker with the defect that this form must see.
 
+    What the worker does is measured and told even if its source has changed so that the
+    defect's patch no longer fits, or the run with the defect does not end.
+
     Raises
     ------
     TimingFailed: a run of the worker did not end, or broke a property on the way.
     """
     defect = defect_named(form.defect)
-    seeded = load(package, name=defect.id, patches=defect.patches)
+    measured_ns = _length(form, load(package).package, clean=True)
+    defect_ns = None
+    trouble = ""
+    try:
+        seeded = load(package, name=defect.id, patches=defect.patches)
+        defect_ns = _length(form, seeded.package, clean=False)
+    except BenchError as error:
+        trouble = str(error)
     return Measurement(
         name=form.name,
         formula=form.formula,
         expected_ns=form.expected_ns,
-        measured_ns=_length(form, load(package).package, clean=True),
+        measured_ns=measured_ns,
         defect=defect.id,
         defect_title=defect.title,
-        defect_ns=_length(form, seeded.package, clean=False),
+        defect_ns=defect_ns,
+        trouble=trouble,
     )
 
 

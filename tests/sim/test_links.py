@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,6 +124,22 @@ def test_timing_passes_with_its_figures() -> None:
     count = len(CLOSED_FORMS)
     assert result.figures == {"closed_forms": count, "exact": count, "timing_defects_found": count}
     json.dumps(result.details)
+
+
+def test_timing_says_what_it_measured_though_the_defect_no_longer_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever breaks a line that a patch is anchored at is told by how much, and of the anchor as well."""
+    form = CLOSED_FORMS[0]
+    lost = replace(DEFECTS[form.defect], patches=(Patch("_steps", "no such line\n", "\n"),))
+    monkeypatch.setitem(DEFECTS, form.defect, lost)
+    monkeypatch.setattr(timing, "CLOSED_FORMS", (replace(form, expected_ns=form.expected_ns - 1),))
+    result = timing.run(DEFAULT, Silent())
+    assert result.verdict is Verdict.FAIL
+    measured, anchor = result.problems
+    assert f"{form.expected_ns:,} were measured, not {form.expected_ns - 1:,}" in measured
+    assert f"{form.defect} could not be told apart" in anchor
+    assert (result.figures["exact"], result.figures["timing_defects_found"]) == (0, 0)
 
 
 @pytest.mark.parametrize("broken", ["measured", "harmless"])

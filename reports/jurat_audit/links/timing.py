@@ -40,7 +40,7 @@ def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - e
     for form in CLOSED_FORMS:
         try:
             measurement = measure(form)
-        except BenchError as error:  # the run did not end, or the defect's patch no longer fits
+        except BenchError as error:  # the worker's own run did not end, or broke the rule
             problems.append(f"{form.name}: {error}")
         else:
             measured.append(measurement)
@@ -68,7 +68,9 @@ def _problems(it: Measurement) -> list[str]:
         problems.append(
             f"{it.name}: {it.formula} ns, and {it.measured_ns:,} ns were measured, not {it.expected_ns:,}"
         )
-    if not it.can_fail:
+    if it.defect_ns is None:
+        problems.append(f"{it.name}: {it.defect} could not be told apart: {it.trouble}")
+    elif not it.can_fail:
         problems.append(f"{it.name}: with {it.defect} ({it.defect_title}) it is the same")
     return problems
 
@@ -85,5 +87,9 @@ def _defects(measured: list[Measurement]) -> dict[str, Any]:
     return {
         "title": "The same, with a defect of time in the worker: each must differ",
         "columns": ["defect", "what it does", "expected", "measured"],
-        "rows": [[it.defect, it.defect_title, it.expected_ns, it.defect_ns] for it in measured],
+        "rows": [
+            [it.defect, it.defect_title, it.expected_ns, it.defect_ns]
+            for it in measured
+            if it.defect_ns is not None
+        ],
     }
