@@ -137,7 +137,7 @@ def test_timing_says_what_it_measured_though_the_defect_no_longer_fits(
     result = timing.run(DEFAULT, Silent())
     assert result.verdict is Verdict.FAIL
     measured, anchor = result.problems
-    assert f"{form.expected_ns:,} were measured, not {form.expected_ns - 1:,}" in measured
+    assert f"{form.expected_ns:,} ns were measured, not {form.expected_ns - 1:,}" in measured
     assert f"{form.defect} could not be told apart" in anchor
     assert (result.figures["exact"], result.figures["timing_defects_found"]) == (0, 0)
 
