@@ -71,6 +71,8 @@ class Module:
     action_properties: tuple[str, ...]
     liveness: Mapping[str, str]
     """Each temporal property, and the specification, with the fairness it needs, that implies it."""
+    defaults: Mapping[str, tlc.Constant]
+    """Constants with their values where a model does not say otherwise."""
     implied: Mapping[str, str]
     """Properties without a model of their own that must fail, and why they cannot have one."""
 
@@ -104,7 +106,7 @@ class Model:
     says: str
     """What it is there for."""
     module: str
-    constants: Mapping[str, int]
+    constants: Mapping[str, tlc.Constant]
     checks: str
     """`safety` for all invariants and action properties, or the name of a temporal property."""
     compare: bool
@@ -166,6 +168,10 @@ class Manifest:
         module = self.modules[model.module]
         return module.safety if model.checks == "safety" else (model.checks,)
 
+    def constants_of(self, model: Model) -> dict[str, tlc.Constant]:
+        """All constants of a model's module, with the values they have there."""
+        return {**self.modules[model.module].defaults, **model.constants}
+
     def check(self, model: Model) -> tlc.Check:
         """The question to TLC that a model is."""
         brief = model.expect.generated < BRIEF
@@ -185,7 +191,7 @@ class Manifest:
         return tlc.Check(
             module=model.module,
             sources=sources,
-            constants=model.constants,
+            constants=self.constants_of(model),
             specification=specifications.pop(),
             invariants=tuple(name for name in names if name in module.invariants),
             properties=tuple(name for name in names if name not in module.invariants),

@@ -140,10 +140,10 @@ def _action_row(action: Action) -> dict[str, Any]:
     """A row of the rule, for a table."""
     if action.of == "worker":
         change = "the worker"
-    elif action.target is None:
+    elif not action.target:
         change = f"{' or '.join(action.source)}, and stays so"
     else:
-        change = f"{' or '.join(action.source)} → {action.target}"
+        change = f"{' or '.join(action.source)} → {' or '.join(action.target)}"
     return {
         "name": action.name,
         "by": action.by,

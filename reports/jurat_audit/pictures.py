@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec.lifecycle import ACTIONS, PHASES, STATUSES, TERMINAL, Config
-from jurat_spec.search import reach
+from jurat_spec.lifecycle import ACTIONS, PHASES, STATUSES, TERMINAL, Config, Terms
+from jurat_spec.search import walk
+from jurat_spec.view import Lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,16 +31,17 @@ Edge = tuple[str, str, str]
 def status_edges() -> list[Edge]:
     """Each change of a task's status that the rule has a row for, and each row that leaves it as it is."""
     return [
-        (source, action.name, action.target or source)
+        (source, action.name, target)
         for action in ACTIONS.values()
         if action.of == "task"
         for source in action.source
+        for target in action.target or (source,)
     ]
 
 
 def phase_edges() -> list[Edge]:
     """Each change of the worker's phase, found by walking everything that one task can bring about."""
-    graph = reach(Config(threads=1, queue_max=1, tasks=1))
+    graph = walk(Lifecycle(Config(threads=1, queue_max=1), (Terms(),)))
     found = {
         (before.phase, label, after.phase)
         for before, label, after in graph.edges

@@ -12,7 +12,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec.lifecycle import ACTIONS, TERMINAL
+from jurat_spec.lifecycle import ACTIONS
 
 from .errors import AuditError
 from .subject import project_root
@@ -44,10 +44,10 @@ def lifecycle_diagram() -> str:
     lines = ["```mermaid", "stateDiagram-v2"]
     for action in ACTIONS.values():
         for source in action.source:
-            target = action.target or source
-            start = "[*]" if source == "absent" else source
-            lines.append(f"    {start} --> {target}: {action.name}")
-    lines += [f"    {status} --> [*]" for status in TERMINAL]
+            for target in action.target or (source,):
+                start = "[*]" if source == "absent" else source
+                end = "[*]" if target == "absent" else target
+                lines.append(f"    {start} --> {end}: {action.name}")
     return "\n".join([*lines, "```"])
 
 

@@ -33,7 +33,7 @@ import zipfile
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from . import dot
 from .errors import ToolError
@@ -48,6 +48,9 @@ JAR_VARIABLE = "JURAT_TLC_JAR"
 JAVA_VARIABLE = "JURAT_JAVA"
 
 _MAIN = "tlc2.TLC"
+
+Constant: TypeAlias = "int | bool | Sequence[int]"
+"""What a module may be given: a number, TRUE or FALSE, or a set of numbers."""
 
 
 class TlcUnavailable(ToolError):
@@ -130,7 +133,7 @@ class Check:
     sources: Mapping[str, str]
     """The text of that module, and of each other that it needs, by name."""
 
-    constants: Mapping[str, int]
+    constants: Mapping[str, Constant]
     specification: str
     """The name of the formula that says what may happen, fairness included."""
 
@@ -150,7 +153,7 @@ class Check:
     @property
     def config(self) -> str:
         """The text of the `.cfg` file."""
-        constants = [f"{name} = {value}" for name, value in self.constants.items()]
+        constants = [f"{name} = {shown(value)}" for name, value in self.constants.items()]
         lines = [f"SPECIFICATION {self.specification}"]
         for keyword, entries in (
             ("CONSTANTS", constants),
@@ -160,6 +163,13 @@ class Check:
             if entries:
                 lines += ["", keyword, *(f"    {entry}" for entry in entries)]
         return "\n".join(lines) + "\n"
+
+
+def shown(value: Constant) -> str:
+    """A constant as TLA+ writes it: a list is a set."""
+    if isinstance(value, list | tuple):
+        return "{" + ", ".join(map(str, value)) + "}"
+    return str(value).upper()
 
 
 class Found(StrEnum):

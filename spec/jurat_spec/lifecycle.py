@@ -3,16 +3,26 @@
 Everything that decides about the lifecycle is in this file.  Each row below is an
 action.  Its decorator reads as the guard: from which statuses a task may come and
 which sentences must be true.  Its body is the effect, and `target` is the status the
-task has afterwards.  A row that is not here may not happen; the four terminal
-statuses appear as a source in one row only, `LateReturn`, which leaves them as they
-are.
+task has afterwards.  A row that is not here may not happen.  A status that is final
+appears as a source in two rows only: `LateReturn`, which leaves it as it is, and
+`Evict`, which forgets the task.
+
+A question to the rule is answered by looking for the rows that have the task's status
+as a source.  What happens, say, to a task that is cancelled while it waits for a permit
+during a drain?  It is queued, since a permit is taken by `Start` and by nothing before
+it.  `Cancel` has queued among its sources and asks for no phase: the task is cancelled
+at once, with the reason it was given, and no permit is lost, for none was taken.  If its
+deadline had passed, `Cancel` would be refused and `Expire` be the answer.
 
 The rule works on two small records, a task's and the worker's, in place.  Two drivers
 use it: `jurat_spec.search` composes the records into whole states and walks them all,
 `jurat_spec.replay` applies it to a log of any length.  One rule, two drivers.
 
-What is not here: time.  `DrainDeadline` and `GraceSpent` say what a passing instant
-does; `replay` derives from a log when it passed.
+What is not here: time as a number.  `DeadlinePasses`, `AttemptTimeoutPasses`,
+`PermitAccrues`, `DrainDeadline` and `GraceSpent` say what a passing instant does; when
+it passes follows from a log's instants (`replay`) and from the limiter (`limiter`).
+Which of several queues is next is left open here and said in `queues`; which task is
+to be forgotten, and which key is whose, in `registry`.
 
 Names and rows are those of `tla/Lifecycle.tla`, and a comparison of the two state
 graphs, edge by edge, keeps them so.  Prior art for the shape: h11's `_state.py`
@@ -22,9 +32,12 @@ must live here in this file".
 
 from __future__ import annotations
 
+from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Literal
+from itertools import product
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,29 +51,65 @@ __all__ = [
     "REASONS",
     "STATUSES",
     "TERMINAL",
+    "THE_WORKER",
     "WAITING",
     "Action",
     "Argument",
     "Config",
     "Guard",
+    "Outcome",
     "TaskRecord",
+    "Terms",
     "WorkerRecord",
 ]
 
-Status = Literal["absent", "queued", "running", "completed", "failed", "cancelled", "abandoned"]
+Status = Literal[
+    "absent",
+    "scheduled",
+    "queued",
+    "retrying",
+    "running",
+    "completed",
+    "failed",
+    "cancelled",
+    "timed_out",
+    "abandoned",
+]
 Phase = Literal["open", "draining", "stopping", "stopped"]
-Reason = Literal["none", "user", "shutdown"]
+Reason = Literal["none", "user", "parent", "shutdown"]
 Pending = Literal["finish", "cancel"]
-Argument = str | None
 
-WAITING: tuple[Status, ...] = ("queued",)
+WAITING: tuple[Status, ...] = ("scheduled", "queued", "retrying")
 LIVE: tuple[Status, ...] = (*WAITING, "running")
-TERMINAL: tuple[Status, ...] = ("completed", "failed", "cancelled", "abandoned")
+TERMINAL: tuple[Status, ...] = ("completed", "failed", "cancelled", "timed_out", "abandoned")
 STATUSES: tuple[Status, ...] = ("absent", *LIVE, *TERMINAL)
 PHASES: tuple[Phase, ...] = ("open", "draining", "stopping", "stopped")
-REASONS: tuple[Reason, ...] = ("none", "user", "shutdown")
+REASONS: tuple[Reason, ...] = ("none", "user", "parent", "shutdown")
 PENDINGS: tuple[Pending, ...] = ("finish", "cancel")
-OUTCOMES: tuple[str, ...] = ("returned", "raised")
+
+THE_WORKER = 0
+"""What is paused or limited is a queue, by its number from 1, or the worker as a whole."""
+
+
+class Outcome(NamedTuple):
+    """What a function that came back did, and what is known of another attempt."""
+
+    kind: Literal["returned", "raised"]
+    retryable: bool = False
+    """Whether the policy would retry what it raised."""
+    next: Literal["before", "at", "after"] = "before"
+    """The instant of the next attempt, against the deadline."""
+
+
+_KINDS: tuple[Literal["returned", "raised"], ...] = ("returned", "raised")
+_INSTANTS: tuple[Literal["before", "at", "after"], ...] = ("before", "at", "after")
+OUTCOMES: tuple[Outcome, ...] = tuple(
+    Outcome(kind, retryable, instant)
+    for kind, retryable, instant in product(_KINDS, (False, True), _INSTANTS)
+)
+"""Every way of coming back."""
+
+Argument = str | int | Outcome | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +120,41 @@ class Config:
     """Functions that may run at once."""
     queue_max: int | None
     """Tasks that may wait at once; None is no limit."""
-    tasks: int = 0
-    """For the search only: how many tasks are ever submitted."""
+    max_retries: int = 0
+    """Attempts after the first; 0 is one attempt."""
+    retry_timeouts: bool = False
+    """Whether an attempt that timed out may be followed by another."""
+    burst: int | None = None
+    """Permits that the worker's limiter holds at most; None is no limiter."""
+    queues: int = 1
+    """How many there are; a queue is a number from 1."""
+    queue_burst: int | None = None
+    """Permits that the limiter of each queue holds at most; None is no limiter."""
+    per_queue: int | None = None
+    """Tasks of one queue that may run at once; None is no cap."""
+    per_key: int | None = None
+    """Tasks with one concurrency key that may run at once; None is no cap."""
+    retention: bool = False
+    """Whether tasks that ended are forgotten in the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a task was submitted with."""
+
+    queue: int = 1
+    priority: int = 0
+    """The lower number runs sooner."""
+    delayed: bool = False
+    """Not before a time that is still to come."""
+    deadline: bool = False
+    timeout: bool = False
+    """Whether each attempt has a limit of time."""
+    child: bool = False
+    """Whether it is cancelled with a parent."""
+    concurrency_key: str | None = None
+    key: str | None = None
+    """The idempotency key."""
 
 
 # --------------------------------------------------------------------- the records
@@ -84,6 +166,7 @@ class TaskRecord:
 
     number: int
     """Its place in the order of admission, from 1."""
+    terms: Terms = Terms()
     status: Status = "absent"
     attempts: int = 0
     """How often it was started."""
@@ -91,11 +174,15 @@ class TaskRecord:
     """Why it is asked to cancel or, once cancelled, why it was."""
     executing: int = 0
     """Its functions on threads: a counter, so that a second one would be seen."""
+    overdue: bool = False
+    """While it is live: its deadline has passed."""
+    attempt_over: bool = False
+    """While it runs: the attempt took longer than it was given."""
 
 
 @dataclass(slots=True, eq=False)
 class WorkerRecord:
-    """What the rule knows of the worker: five fields, three sums over tasks, one order."""
+    """What the rule knows of the worker: its fields, sums over its tasks, and their order."""
 
     config: Config
     phase: Phase = "open"
@@ -105,28 +192,88 @@ class WorkerRecord:
     """After a stop: running functions had the time they were promised."""
     admitted: int = 0
     """The highest admission number given."""
+    permits: int = 0
+    """Starts that the worker's limiter would allow now."""
+    queue_permits: list[int] = field(default_factory=list)
+    """The same for each queue, the first one first."""
+    paused: set[int] = field(default_factory=set)
+    """Queues that start nothing; with 0 among them, none does."""
+    threads: int = 0
+    """Functions that may run at once, now."""
+    peak: int = 0
+    """The most that ever might."""
 
     waiting: int = 0
     live: int = 0
+    retained: int = 0
     threads_taken: int = 0
-    order: list[tuple[int, TaskRecord]] = field(default_factory=list)
-    """A heap of the queued tasks; those that are no longer queued leave when they surface."""
+    running_in: Counter[int] = field(default_factory=Counter)
+    """Running tasks by queue."""
+    running_with: Counter[str] = field(default_factory=Counter)
+    """Running tasks by concurrency key."""
+    keys: Counter[str] = field(default_factory=Counter)
+    """Retained tasks by idempotency key."""
+    orders: dict[int, list[tuple[int, int, TaskRecord]]] = field(default_factory=dict)
+    """By queue, a heap of its queued tasks; those that are no longer queued leave when they surface."""
+
+    @classmethod
+    def fresh(cls, config: Config) -> WorkerRecord:
+        """A worker as it was built: open, with full limiters."""
+        return cls(
+            config,
+            permits=config.burst or 0,
+            queue_permits=[config.queue_burst or 0] * config.queues,
+            threads=config.threads,
+            peak=config.threads,
+        )
+
+    def copy(self) -> WorkerRecord:
+        """Another record with the same values; the tasks in its orders are the same ones."""
+        other = copy(self)
+        other.queue_permits = self.queue_permits[:]
+        other.paused = self.paused.copy()
+        other.running_in = self.running_in.copy()
+        other.running_with = self.running_with.copy()
+        other.keys = self.keys.copy()
+        other.orders = {queue: order[:] for queue, order in self.orders.items()}
+        return other
 
     def count(self, task: TaskRecord, sign: int) -> None:
         """Add a task to the sums over tasks, or with sign -1 take it out."""
-        if task.status in WAITING:
-            self.waiting += sign
-        if task.status in LIVE:
+        status, terms = task.status, task.terms
+        if status == "absent":
+            return
+        self.retained += sign
+        if terms.key is not None:
+            self.keys[terms.key] += sign
+            if self.keys[terms.key] == 0:
+                del self.keys[terms.key]
+        if status in LIVE:
             self.live += sign
-        if sign > 0 and task.status == "queued":
-            heappush(self.order, (task.number, task))
+            if status in WAITING:
+                self.waiting += sign
+                if sign > 0 and status == "queued":
+                    order = self.orders.setdefault(terms.queue, [])
+                    heappush(order, (terms.priority, task.number, task))
+            else:
+                self.running_in[terms.queue] += sign
+                if terms.concurrency_key is not None:
+                    self.running_with[terms.concurrency_key] += sign
 
-    def first_queued(self) -> TaskRecord | None:
-        """Of the queued tasks, the one that was admitted first."""
-        order = self.order
-        while order and order[0][1].status != "queued":
+    def is_next(self, task: TaskRecord) -> bool:
+        """Whether it is the most urgent of the tasks in its queue that may start."""
+        order = self.orders.get(task.terms.queue, [])
+        aside = []
+        while order:
+            if (one := order[0][2]).status == "queued":
+                if _may_start(self, one):
+                    break
+                aside.append(order[0])
             heappop(order)
-        return order[0][1] if order else None
+        found = order[0][2] if order else None
+        for entry in aside:
+            heappush(order, entry)
+        return found is task
 
 
 # --------------------------------------------------------------- what a row consists of
@@ -158,25 +305,34 @@ class Action:
     """Who takes it: a caller, the worker's own threads, a user's function, or time."""
     source: tuple[Status, ...]
     """For a task's action: the statuses it may have before."""
-    target: Status | None
-    """For a task's action: its status afterwards; None leaves it as it is."""
-    arguments: tuple[Argument, ...]
-    outcome: str | None
-    """For a function that came back: what it did."""
+    target: tuple[Status, ...]
+    """For a task's action: the statuses it may have afterwards; none leaves it as it is."""
+    arguments: tuple[Argument, ...] | None
+    """What it may be told.  None is a number: of threads, or of a queue, 0 being the worker."""
     guards: tuple[Guard, ...]
-    effect: Callable[[WorkerRecord, TaskRecord, Argument], None]
+    effect: Callable[[WorkerRecord, TaskRecord, Argument], Status | None]
     text: str
     """The effect as a sentence."""
 
+    @property
+    def is_outcome(self) -> bool:
+        """Whether it records a function that came back to a running task."""
+        return self.arguments is OUTCOMES
+
     def label(self, argument: Argument) -> str:
         """The name of this action in a state graph: a refusal names its reason."""
-        return self.name + argument.capitalize() if self.name == "Reject" and argument else self.name
+        if self.name != "Reject":
+            return self.name
+        return self.name + "".join(part.capitalize() for part in str(argument).split("_"))
 
     def refusal(self, worker: WorkerRecord, task: TaskRecord, argument: Argument) -> str | None:
         """The first sentence of the guard that is not true, or None if the action may happen."""
         if self.source and task.status not in self.source:
             return f"the task is {' or '.join(self.source)}"
-        if argument not in self.arguments:
+        if self.arguments is None:
+            if not (type(argument) is int and argument >= 0):
+                return "the argument is a number"
+        elif argument not in self.arguments:
             return f"the argument is one of {', '.join(str(a) for a in self.arguments)}"
         for guard in self.guards:
             if not guard.test(worker, task, argument):
@@ -185,12 +341,13 @@ class Action:
 
     def apply(self, worker: WorkerRecord, task: TaskRecord, argument: Argument) -> None:
         """Carry out the effect.  The caller has checked that `refusal` is None."""
-        self.effect(worker, task, argument)
         target = self.target
-        if target is not None:
-            worker.count(task, -1)
-            task.status = target
-            worker.count(task, +1)
+        if not target:
+            self.effect(worker, task, argument)
+            return
+        worker.count(task, -1)
+        task.status = self.effect(worker, task, argument) or target[0]
+        worker.count(task, +1)
 
 
 _rows: list[Action] = []
@@ -202,11 +359,10 @@ def _row(
     of: Literal["task", "worker"] = "task",
     by: Literal["client", "worker", "function", "time"] = "worker",
     source: tuple[Status, ...] = (),
-    target: Status | None = None,
-    arguments: tuple[Argument, ...] = (None,),
-    outcome: str | None = None,
-) -> Callable[[Callable[[WorkerRecord, TaskRecord, Argument], None]], Action]:
-    def add(effect: Callable[[WorkerRecord, TaskRecord, Argument], None]) -> Action:
+    target: tuple[Status, ...] = (),
+    arguments: tuple[Argument, ...] | None = (None,),
+) -> Callable[[Callable[[WorkerRecord, TaskRecord, Argument], Status | None]], Action]:
+    def add(effect: Callable[[WorkerRecord, TaskRecord, Argument], Status | None]) -> Action:
         action = Action(
             name=name,
             of=of,
@@ -214,7 +370,6 @@ def _row(
             source=source,
             target=target,
             arguments=arguments,
-            outcome=outcome,
             guards=when,
             effect=effect,
             text=" ".join((effect.__doc__ or "").split()),
@@ -240,7 +395,56 @@ def _is_requested(worker: WorkerRecord, task: TaskRecord) -> bool:
 def _is_doomed(worker: WorkerRecord, task: TaskRecord) -> bool:
     if task.status not in WAITING:
         return False
-    return worker.phase == "stopping" or (worker.phase == "draining" and worker.pending == "cancel")
+    if worker.phase == "draining":
+        return worker.pending == "cancel" or task.status == "scheduled"
+    return worker.phase == "stopping"
+
+
+def _below(count: int, cap: int | None) -> bool:
+    return cap is None or count < cap
+
+
+def _has_permits(worker: WorkerRecord, task: TaskRecord) -> bool:
+    config = worker.config
+    return (config.burst is None or worker.permits > 0) and (
+        config.queue_burst is None or worker.queue_permits[task.terms.queue - 1] > 0
+    )
+
+
+def _under_caps(worker: WorkerRecord, task: TaskRecord) -> bool:
+    queue, key = task.terms.queue, task.terms.concurrency_key
+    return _below(worker.running_in[queue], worker.config.per_queue) and (
+        key is None or _below(worker.running_with[key], worker.config.per_key)
+    )
+
+
+def _is_not_full(worker: WorkerRecord, which: Argument) -> bool:
+    assert isinstance(which, int)  # noqa: S101 - each row that asks has numbers as arguments
+    if which == THE_WORKER:
+        return worker.config.burst is not None and worker.permits < worker.config.burst
+    burst = worker.config.queue_burst
+    return burst is not None and worker.queue_permits[which - 1] < burst
+
+
+def _may_start(worker: WorkerRecord, task: TaskRecord) -> bool:
+    """But for the order."""
+    return all(guard.test(worker, task, None) for guard in may_start)
+
+
+def _can_retry(worker: WorkerRecord, task: TaskRecord, outcome: Argument) -> bool:
+    assert isinstance(outcome, Outcome)  # noqa: S101 - each row that asks has outcomes as arguments
+    return outcome.next == "before" and task.attempts <= worker.config.max_retries
+
+
+def _first_answer(worker: WorkerRecord, reason: Argument) -> bool:
+    """Whether some caller would be refused for this reason, and for none that comes before it."""
+    if reason == "key_conflict":
+        return bool(worker.keys)
+    if worker.phase != "open":
+        return reason == "closed"
+    if reason == "id_used":
+        return worker.retained > 0
+    return reason == "full" and not _has_room(worker)
 
 
 open_ = Guard("the worker is open", lambda w, t, x: w.phase == "open")
@@ -258,50 +462,133 @@ room = Guard("fewer tasks wait than the queue holds", lambda w, t, x: _has_room(
 next_number = Guard(
     "its number is the next in order of admission", lambda w, t, x: t.number == w.admitted + 1
 )
+key_unused = Guard(
+    "no retained task has its key", lambda w, t, x: t.terms.key is None or not w.keys[t.terms.key]
+)
+key_known = Guard("a retained task has the key", lambda w, t, x: bool(w.keys))
 refused = Guard(
-    "the reason is the first that applies of closed, full",
-    lambda w, t, x: x == ("closed" if w.phase != "open" else "full" if not _has_room(w) else None),
+    "the reason is the first that applies of key_conflict, closed, id_used, full",
+    lambda w, t, x: _first_answer(w, x),
 )
 doomed = Guard(
     "the shutdown has decided that it will not run",
     lambda w, t, x: _is_doomed(w, t),
     "no shutdown has decided that it will not run",
 )
-first = Guard("it is the queued task that was admitted first", lambda w, t, x: w.first_queued() is t)
-slot = Guard("a slot is free", lambda w, t, x: w.threads_taken < w.config.threads)
+overdue = Guard("its deadline has passed", lambda w, t, x: t.overdue, "its deadline has not passed")
+slot = Guard("a slot is free", lambda w, t, x: w.threads_taken < w.threads)
+unpaused = Guard(
+    "neither its queue nor the worker is paused",
+    lambda w, t, x: not w.paused or not (THE_WORKER in w.paused or t.terms.queue in w.paused),
+)
+under_caps = Guard(
+    "its queue and its concurrency key are under their caps", lambda w, t, x: _under_caps(w, t)
+)
+permit = Guard("each limiter that applies has a permit", lambda w, t, x: _has_permits(w, t))
+may_start = (~doomed, ~overdue, slot, unpaused, under_caps, permit)
+its_turn = Guard(
+    "of the tasks in its queue that may start it has the lowest priority number, then admission number",
+    lambda w, t, x: w.is_next(t),
+)
 on_thread = Guard("its function is on a thread", lambda w, t, x: t.executing > 0)
+off_thread = Guard("its function is off its thread", lambda w, t, x: t.executing == 0)
+late = Guard(
+    "it came back at or after the end of its attempt, or its deadline",
+    lambda w, t, x: t.overdue or t.attempt_over,
+    "it came back before the end of its attempt, and its deadline",
+)
+returned = Guard("it returned", lambda w, t, x: isinstance(x, Outcome) and x.kind == "returned")
+raised = Guard("it raised", lambda w, t, x: isinstance(x, Outcome) and x.kind == "raised")
 requested = Guard(
     "it was asked to come back early",
     lambda w, t, x: _is_requested(w, t),
     "it was not asked to come back early",
 )
+can_retry = Guard(
+    "what it raised may be retried, an attempt is left, and the next one is before the deadline",
+    lambda w, t, x: isinstance(x, Outcome) and x.retryable and _can_retry(w, t, x),
+    "what it raised may not be retried, or no attempt is left, or the next one is not before the deadline",
+)
+times_out_for_good = Guard(
+    "its deadline has passed, or it was asked to come back early, or the policy does not retry timeouts, "
+    "or no attempt is left, or the next one is not before the deadline",
+    lambda w, t, x: (
+        t.overdue or _is_requested(w, t) or not w.config.retry_timeouts or not _can_retry(w, t, x)
+    ),
+    "its deadline has not passed, it was not asked to come back early, the policy retries timeouts, "
+    "an attempt is left, and the next one is before the deadline",
+)
+may_expire = Guard("it has a deadline", lambda w, t, x: t.terms.deadline)
+may_time_out = Guard("its attempts have a limit of time", lambda w, t, x: t.terms.timeout)
+attempt_over = Guard(
+    "the time of the attempt is over", lambda w, t, x: t.attempt_over, "the time of the attempt is not over"
+)
+has_that_reason = Guard(
+    "it has a parent, if that is the reason", lambda w, t, x: x == "user" or t.terms.child
+)
+a_queue = Guard(
+    "it is the worker or a queue", lambda w, t, x: isinstance(x, int) and 0 <= x <= w.config.queues
+)
+limiter_not_full = Guard(
+    "there is a limiter, and it holds less than its burst", lambda w, t, x: _is_not_full(w, x)
+)
+is_paused = Guard("it is paused", lambda w, t, x: x in w.paused, "it is not paused")
+another_number = Guard("it is another number of threads", lambda w, t, x: x not in (0, w.threads))
 grace_spent = Guard("the grace is over", lambda w, t, x: w.grace_spent, "the grace is not over")
 no_task_live = Guard("no task is live", lambda w, t, x: w.live == 0)
+retention = Guard("tasks that ended are forgotten in the end", lambda w, t, x: w.config.retention)
 
 
 # ------------------------------------------------------------------ the rows: admission
 
 
-@_row("Submit", open_, room, next_number, by="client", source=("absent",), target="queued")
-def submit(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
-    """It is admitted, with the next number, and waits."""
+@_row(
+    "Submit",
+    open_,
+    room,
+    key_unused,
+    next_number,
+    by="client",
+    source=("absent",),
+    target=("queued", "scheduled"),
+)
+def submit(worker: WorkerRecord, task: TaskRecord, _: Argument) -> Status:
+    """It is admitted, with the next number, and waits: for its time, if it has one, else for a start."""
     worker.admitted = task.number
+    return "scheduled" if task.terms.delayed else "queued"
 
 
-@_row("Reject", refused, of="worker", by="client", arguments=("closed", "full"))
+@_row("Attach", key_known, of="worker", by="client")
+def attach(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """Nothing changes; the task that has the key, and the same request, is the answer, in any phase."""
+
+
+@_row("Reject", refused, of="worker", by="client", arguments=("key_conflict", "closed", "id_used", "full"))
 def reject(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     """Nothing changes; the caller gets a typed error."""
+
+
+@_row("BecomeDue", ~doomed, by="time", source=("scheduled", "retrying"), target=("queued",))
+def become_due(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """Its time has come, and it waits for a start.  Never refused for want of room: no retry is lost."""
 
 
 # ------------------------------------------------------------------ the rows: execution
 
 
-@_row("Start", ~doomed, first, slot, source=("queued",), target="running")
+@_row("Start", *may_start, its_turn, source=("queued",), target=("running",))
 def start(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
-    """One more attempt, its function on a thread.  Slot and task meet in this one step."""
+    """One more attempt, a permit of each limiter spent, its function on a thread.
+
+    Slot, permit and task meet in this one step: nothing is taken before, so nothing is lost or burnt.
+    """
     task.attempts += 1
     task.executing += 1
     worker.threads_taken += 1
+    if worker.config.burst is not None:
+        worker.permits -= 1
+    if worker.config.queue_burst is not None:
+        worker.queue_permits[task.terms.queue - 1] -= 1
 
 
 def _leave(worker: WorkerRecord, task: TaskRecord) -> None:
@@ -309,48 +596,150 @@ def _leave(worker: WorkerRecord, task: TaskRecord) -> None:
     worker.threads_taken -= 1
 
 
-@_row("Complete", on_thread, by="function", source=("running",), target="completed", outcome="returned")
+def _end(task: TaskRecord, reason: Reason = "none") -> None:
+    task.reason = reason
+    task.overdue = task.attempt_over = False
+
+
+# A function came back.  Of the six rows from here to Fail exactly one applies.
+
+
+@_row(
+    "TimeOutRetry",
+    on_thread,
+    late,
+    ~times_out_for_good,
+    by="function",
+    source=("running",),
+    target=("retrying",),
+    arguments=OUTCOMES,
+)
+def time_out_retry(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """The attempt took too long, and there will be another; what it returned late is discarded."""
+    _leave(worker, task)
+    task.attempt_over = False
+
+
+@_row(
+    "TimeOut",
+    on_thread,
+    late,
+    times_out_for_good,
+    by="function",
+    source=("running",),
+    target=("timed_out",),
+    arguments=OUTCOMES,
+)
+def time_out(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """It came back too late, and what it returned is discarded."""
+    _leave(worker, task)
+    _end(task)
+
+
+@_row(
+    "Complete",
+    on_thread,
+    returned,
+    ~late,
+    by="function",
+    source=("running",),
+    target=("completed",),
+    arguments=OUTCOMES,
+)
 def complete(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     """It did the work, so it is completed, even if it had been asked to stop."""
     _leave(worker, task)
-    task.reason = "none"
+    _end(task)
 
 
 @_row(
     "AcknowledgeCancel",
     on_thread,
+    raised,
+    ~late,
     requested,
     by="function",
     source=("running",),
-    target="cancelled",
-    outcome="raised",
+    target=("cancelled",),
+    arguments=OUTCOMES,
 )
 def acknowledge_cancel(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     """It is cancelled, for the reason it was asked; with no request of its own, for the shutdown."""
     _leave(worker, task)
-    if task.reason == "none":
-        task.reason = "shutdown"
+    _end(task, "shutdown" if task.reason == "none" else task.reason)
 
 
-@_row("Fail", on_thread, ~requested, by="function", source=("running",), target="failed", outcome="raised")
+@_row(
+    "Retry",
+    on_thread,
+    raised,
+    ~late,
+    ~requested,
+    can_retry,
+    by="function",
+    source=("running",),
+    target=("retrying",),
+    arguments=OUTCOMES,
+)
+def retry(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """It waits for the next attempt, with its last error kept, and holds neither slot nor permit."""
+    _leave(worker, task)
+
+
+@_row(
+    "Fail",
+    on_thread,
+    raised,
+    ~late,
+    ~requested,
+    ~can_retry,
+    by="function",
+    source=("running",),
+    target=("failed",),
+    arguments=OUTCOMES,
+)
 def fail(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     """It has failed."""
     _leave(worker, task)
+    _end(task)
 
 
 # --------------------------------------------------------------- the rows: cancellation
 
-
-@_row("Cancel", by="client", source=WAITING, target="cancelled")
-def cancel(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
-    """A task that waits is cancelled at once and never runs."""
-    task.reason = "user"
+_ASKED: tuple[Argument, ...] = ("user", "parent")
 
 
-@_row("RequestCancel", ~requested, by="client", source=("running",))
-def request_cancel(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
-    """A task that runs can only be asked; its status does not change."""
-    task.reason = "user"
+def _asked_by(argument: Argument) -> Reason:
+    return "parent" if argument == "parent" else "user"
+
+
+@_row(
+    "Cancel",
+    ~overdue,
+    has_that_reason,
+    by="client",
+    source=WAITING,
+    target=("cancelled",),
+    arguments=_ASKED,
+)
+def cancel(worker: WorkerRecord, task: TaskRecord, why: Argument) -> None:
+    """A task that waits, for its time, a retry, a slot or a permit, is cancelled at once, and never runs.
+
+    In any phase.  Nothing was taken for it, so nothing is lost.
+    """
+    _end(task, _asked_by(why))
+
+
+@_row("RequestCancel", ~requested, has_that_reason, by="client", source=("running",), arguments=_ASKED)
+def request_cancel(worker: WorkerRecord, task: TaskRecord, why: Argument) -> None:
+    """A task that runs can only be asked; its status does not change.  The first reason stays."""
+    task.reason = _asked_by(why)
+
+
+@_row("Expire", overdue, source=WAITING, target=("timed_out",))
+def expire(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """Its deadline passed while it waited: it never runs, or never again."""
+    _end(task)
 
 
 # ------------------------------------------------------------------- the rows: shutdown
@@ -358,9 +747,14 @@ def request_cancel(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
 
 @_row("BeginDrain", may_drain, of="worker", by="client", arguments=PENDINGS)
 def begin_drain(worker: WorkerRecord, task: TaskRecord, pending: Argument) -> None:
-    """Nothing more is admitted.  May be tightened from finish to cancel, never loosened."""
+    """Nothing more is admitted, and nothing stays paused.
+
+    Tasks that run, are queued or retry are finished; scheduled ones are cancelled.  With "cancel" only
+    what runs is finished.  May be tightened from finish to cancel, never loosened.
+    """
     worker.phase = "draining"
     worker.pending = "cancel" if pending == "cancel" else "finish"
+    worker.paused.clear()
 
 
 @_row("StopNow", may_stop, of="worker", by="client")
@@ -375,10 +769,10 @@ def drain_deadline(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     worker.phase = "stopping"
 
 
-@_row("ShutdownCancel", doomed, source=WAITING, target="cancelled")
+@_row("ShutdownCancel", doomed, ~overdue, source=WAITING, target=("cancelled",))
 def shutdown_cancel(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
-    """It never runs, because of the shutdown."""
-    task.reason = "shutdown"
+    """It never runs, or never again, because of the shutdown.  Its last error is kept."""
+    _end(task, "shutdown")
 
 
 @_row("GraceSpent", stopping, ~grace_spent, of="worker", by="time")
@@ -387,15 +781,15 @@ def spend_grace(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     worker.grace_spent = True
 
 
-@_row("Abandon", stopping, grace_spent, on_thread, source=("running",), target="abandoned")
+@_row("Abandon", stopping, grace_spent, on_thread, source=("running",), target=("abandoned",))
 def abandon(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     """Its outcome is unknown, and the record says so; its function stays on its thread."""
-    task.reason = "none"
+    _end(task)
 
 
 @_row("LateReturn", on_thread, by="function", source=("abandoned",))
 def late_return(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
-    """It is off its thread at last; its status stays."""
+    """It is off its thread at last; its status stays.  In any phase, or never."""
     _leave(worker, task)
 
 
@@ -403,6 +797,78 @@ def late_return(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
 def stopped(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     """Nothing is left but functions that were abandoned, by name."""
     worker.phase = "stopped"
+
+
+@_row("Evict", off_thread, retention, source=TERMINAL, target=("absent",))
+def evict(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """It is forgotten, and its key is free in the same step.  Which one, and when, says the registry."""
+    _end(task)
+    task.attempts = 0
+
+
+# ------------------------------------------------------------------ the rows: operation
+
+
+@_row("Pause", open_, ~is_paused, a_queue, of="worker", by="client", arguments=None)
+def pause(worker: WorkerRecord, task: TaskRecord, which: Argument) -> None:
+    """The worker, or a queue, starts nothing until it is resumed or a drain begins."""
+    assert isinstance(which, int)  # noqa: S101 - as its arguments say
+    worker.paused.add(which)
+
+
+@_row("Resume", open_, is_paused, of="worker", by="client", arguments=None)
+def resume(worker: WorkerRecord, task: TaskRecord, which: Argument) -> None:
+    """It starts tasks again."""
+    assert isinstance(which, int)  # noqa: S101 - as its arguments say
+    worker.paused.discard(which)
+
+
+@_row("Resize", open_, another_number, of="worker", by="client", arguments=None)
+def resize(worker: WorkerRecord, task: TaskRecord, threads: Argument) -> None:
+    """Another number of functions may run at once.  What runs, runs on: the number is a guard of Start."""
+    assert isinstance(threads, int)  # noqa: S101 - as its arguments say
+    worker.threads = threads
+    worker.peak = max(worker.peak, threads)
+
+
+@_row("SetRate", open_, of="worker", by="client")
+def set_rate(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """Permits accrue at another rate from now on; what was spent stays spent, as the limiter says."""
+
+
+@_row("SetWeight", open_, of="worker", by="client")
+def set_weight(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """A queue has another share of the starts from now on, as the queues say."""
+
+
+@_row("SetRetention", open_, of="worker", by="client")
+def set_retention(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """More or fewer tasks that ended are kept from now on, as the registry says."""
+
+
+# ------------------------------------------------------------------ the rows: time
+
+
+@_row("DeadlinePasses", may_expire, ~overdue, by="time", source=LIVE)
+def deadline_passes(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """From now on it does not start, and whatever its function brings back is too late."""
+    task.overdue = True
+
+
+@_row("AttemptTimeoutPasses", may_time_out, ~attempt_over, by="time", source=("running",))
+def attempt_timeout_passes(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
+    """Whatever this attempt brings back is too late."""
+    task.attempt_over = True
+
+
+@_row("PermitAccrues", a_queue, limiter_not_full, of="worker", by="time", arguments=None)
+def permit_accrues(worker: WorkerRecord, task: TaskRecord, which: Argument) -> None:
+    """A limiter would allow one more start."""
+    assert isinstance(which, int)  # noqa: S101 - as its arguments say
+    if which == THE_WORKER:
+        worker.permits += 1
+    else:
+        worker.queue_permits[which - 1] += 1
 
 
 ACTIONS: dict[str, Action] = {row.name: row for row in _rows}

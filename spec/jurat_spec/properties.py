@@ -1,4 +1,4 @@
-"""What must hold throughout: of each state, and of each step.
+"""What must hold throughout the lifecycle: of each state, and of each step.
 
 The rule says what may happen; a property says what must never be true, or never happen,
 and why anybody cares.  Each quotes the sentence it comes from: a requirement of the PRD
@@ -10,75 +10,28 @@ is TLC's alone: it speaks of whole behaviours, which a search over states does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .lifecycle import (
     ACTIONS,
     LIVE,
-    OUTCOMES,
     PENDINGS,
     PHASES,
     REASONS,
     STATUSES,
     TERMINAL,
+    THE_WORKER,
     WAITING,
 )
-from .view import unpack
+from .machine import Laws
+from .view import Lifecycle, State, outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from .lifecycle import Config
-    from .view import State
+__all__ = ["LAWS"]
 
-__all__ = ["ACTION_PROPERTIES", "INVARIANTS", "ActionProperty", "Invariant"]
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """Something that is true of every state."""
-
-    name: str
-    source: str
-    """The sentence it comes from."""
-    holds: Callable[[Config, State], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class ActionProperty:
-    """Something that is true of every step: of the state before and the state after."""
-
-    name: str
-    source: str
-    holds: Callable[[Config, State, State], bool]
-
-
-_invariants: list[Invariant] = []
-_action_properties: list[ActionProperty] = []
-
-
-def _invariant(source: str) -> Callable[[Callable[[Config, State], bool]], Callable[[Config, State], bool]]:
-    def add(holds: Callable[[Config, State], bool]) -> Callable[[Config, State], bool]:
-        _invariants.append(Invariant(_camel(holds.__name__), source, holds))
-        return holds
-
-    return add
-
-
-def _of_steps(
-    source: str,
-) -> Callable[[Callable[[Config, State, State], bool]], Callable[[Config, State, State], bool]]:
-    def add(holds: Callable[[Config, State, State], bool]) -> Callable[[Config, State, State], bool]:
-        _action_properties.append(ActionProperty(_camel(holds.__name__), source, holds))
-        return holds
-
-    return add
-
-
-def _camel(name: str) -> str:
-    """`queue_cap` is `QueueCap`; `type_ok` is `TypeOK`, as TLA+ people write it."""
-    return "".join(part.capitalize() for part in name.split("_")).replace("Ok", "OK")
+LAWS: Laws[Lifecycle, State] = Laws()
 
 
 # ---------------------------------------------------------------------- words they share
@@ -107,193 +60,342 @@ def _starts(before: State, after: State) -> list[int]:
     return [task for task in _tasks(before) if after.attempts[task] > before.attempts[task]]
 
 
+def _retained(state: State) -> list[int]:
+    return [task for task in _tasks(state) if state.status[task] in LIVE + TERMINAL]
+
+
+def _running(state: State) -> list[int]:
+    return [task for task in _tasks(state) if state.status[task] == "running"]
+
+
+def _sizes(m: Lifecycle) -> tuple[int, ...]:
+    return (m.config.threads, *m.other_threads)
+
+
+def _booleans(values: tuple[object, ...]) -> bool:
+    return all(type(value) is bool for value in values)
+
+
 # --------------------------------------------------------------------------- invariants
 
 
-@_invariant("every variable has a value of its type")
-def type_ok(_: Config, s: State) -> bool:
+@LAWS.of_state("every variable has a value of its type")
+def type_ok(m: Lifecycle, s: State) -> bool:
     """Nothing of what follows means anything otherwise."""
     return (
         all(status in STATUSES for status in s.status)
         and all(attempts >= 0 for attempts in s.attempts)
         and all(reason in REASONS for reason in s.reason)
         and all(executing >= 0 for executing in s.executing)
+        and _booleans(s.overdue)
+        and _booleans(s.attempt_over)
         and s.phase in PHASES
         and s.pending in PENDINGS
-        and s.grace_spent in (True, False)
+        and _booleans((s.grace_spent,))
+        and 0 <= s.admitted <= len(m.terms)
+        and s.permits >= 0
+        and all(permits >= 0 for permits in s.queue_permits)
+        and all(0 <= queue <= m.config.queues for queue in s.paused)
+        and s.threads in _sizes(m)
+        and s.peak in _sizes(m)
     )
 
 
-@_invariant('RG-1 "memory stays bounded"; decision 3 "no limit is never the default for a queue"')
-def queue_cap(config: Config, s: State) -> bool:
+@LAWS.of_state('RG-1 "memory stays bounded"; decision 3 "no limit is never the default for a queue"')
+def queue_cap(m: Lifecycle, s: State) -> bool:
     """Accepted tasks that have not ended are no more than the queue and the threads hold."""
-    return config.queue_max is None or _count(s, LIVE) <= config.queue_max + config.threads
+    return m.config.queue_max is None or _count(s, LIVE) <= m.config.queue_max + s.peak
 
 
-@_invariant('RL-4 "concurrency caps are never exceeded"')
-def concurrency_cap(config: Config, s: State) -> bool:
-    """Functions on threads are no more than the threads."""
-    return sum(s.executing) <= config.threads
+@LAWS.of_state('RL-4 "concurrency caps are never exceeded"')
+def concurrency_cap(_: Lifecycle, s: State) -> bool:
+    """Functions on threads are no more than the most threads there ever were."""
+    return sum(s.executing) <= s.peak
 
 
-@_invariant('LC-1 "no duplicate execution"')
-def one_execution_at_a_time(_: Config, s: State) -> bool:
+@LAWS.of_state('RL-3 "burst is configurable and deterministic": a limiter never allows more at once')
+def burst_cap(m: Lifecycle, s: State) -> bool:
+    """Permits are no more than the burst."""
+    return s.permits <= (m.config.burst or 0) and all(
+        permits <= (m.config.queue_burst or 0) for permits in s.queue_permits
+    )
+
+
+@LAWS.of_state('LC-1 "no duplicate execution"')
+def one_execution_at_a_time(_: Lifecycle, s: State) -> bool:
     """No task has two functions on threads."""
     return all(executing <= 1 for executing in s.executing)
 
 
-@_invariant('LC-1 "dispatched exactly once per attempt": without retries, one attempt')
-def attempts_bounded(_: Config, s: State) -> bool:
-    """No task is started a second time."""
-    return all(attempts <= 1 for attempts in s.attempts)
+@LAWS.of_state('RT-1 "zero retries disables them; the maximum is configurable and exact"')
+def attempts_bounded(m: Lifecycle, s: State) -> bool:
+    """No task is started more often than once and its retries."""
+    return all(attempts <= m.config.max_retries + 1 for attempts in s.attempts)
 
 
-@_invariant('LC-3 "status transitions are atomic": running and on a thread are one thing')
-def running_holds_slot(_: Config, s: State) -> bool:
+@LAWS.of_state('LC-3 "status transitions are atomic": running and on a thread are one thing')
+def running_holds_slot(_: Lifecycle, s: State) -> bool:
     """A task that is running has its function on a thread."""
-    return all(s.executing[t] == 1 for t in _tasks(s) if s.status[t] == "running")
+    return all(s.executing[t] == 1 for t in _running(s))
 
 
-@_invariant('RT-2 "holding no lock, slot or permit while waiting"')
-def waiting_holds_nothing(_: Config, s: State) -> bool:
-    """A task that waits has no function on a thread."""
-    return all(s.executing[t] == 0 for t in _tasks(s) if s.status[t] in WAITING)
+@LAWS.of_state('RT-2 "holding no lock, slot or permit while waiting"')
+def waiting_holds_nothing(_: Lifecycle, s: State) -> bool:
+    """A task that waits has no function on a thread, and no attempt whose time could be over."""
+    return all(s.executing[t] == 0 and not s.attempt_over[t] for t in _tasks(s) if s.status[t] in WAITING)
 
 
-@_invariant('TC-2 "cancelling prevents execution": a waiting task is cancelled, not flagged')
-def waiting_is_uncancelled(_: Config, s: State) -> bool:
+@LAWS.of_state('TC-2 "cancelling prevents execution": a waiting task is cancelled, not flagged')
+def waiting_is_uncancelled(_: Lifecycle, s: State) -> bool:
     """No task waits with a request to cancel upon it."""
     return all(s.reason[t] == "none" for t in _tasks(s) if s.status[t] in WAITING)
-
-
-def _rows(config: Config, s: State) -> Iterator[int]:
-    """For each running task and each way of coming back: how many rows of the rule apply."""
-    worker, tasks = unpack(config, s)
-    for task in tasks:
-        if task.status == "running":
-            for outcome in OUTCOMES:
-                yield sum(
-                    all(
-                        guard.test(worker, task, None) for guard in row.guards if guard.sentence != _ON_THREAD
-                    )
-                    for row in ACTIONS.values()
-                    if row.outcome == outcome
-                )
 
 
 _ON_THREAD = "its function is on a thread"
 
 
-@_invariant('decision 1 "status tells the truth": some row for a function that came back')
-def outcome_total(config: Config, s: State) -> bool:
+def _rows(m: Lifecycle, s: State) -> Iterator[int]:
+    """For each running task and each way of coming back: how many rows of the rule apply."""
+    worker, tasks = m.unpack(s)
+    for task in tasks:
+        if task.status == "running":
+            for outcome in outcomes(task):
+                yield sum(
+                    all(
+                        guard.test(worker, task, outcome)
+                        for guard in row.guards
+                        if guard.sentence != _ON_THREAD
+                    )
+                    for row in ACTIONS.values()
+                    if row.is_outcome
+                )
+
+
+@LAWS.of_state('decision 1 "status tells the truth": some row for a function that came back')
+def outcome_total(m: Lifecycle, s: State) -> bool:
     """However a function comes back, a row records it."""
-    return all(rows >= 1 for rows in _rows(config, s))
+    return all(rows >= 1 for rows in _rows(m, s))
 
 
-@_invariant('decision 1 "status tells the truth": one row only for a function that came back')
-def outcome_unique(config: Config, s: State) -> bool:
+@LAWS.of_state('decision 1 "status tells the truth": one row only for a function that came back')
+def outcome_unique(m: Lifecycle, s: State) -> bool:
     """However a function comes back, no two rows could record it differently."""
-    return all(rows <= 1 for rows in _rows(config, s))
+    return all(rows <= 1 for rows in _rows(m, s))
 
 
-@_invariant('SD-4 "no thread is leaked": stopped means that nothing is left but named threads')
-def stopped_is_quiet(_: Config, s: State) -> bool:
+@LAWS.of_state('SD-4 "no thread is leaked": stopped means that nothing is left but named threads')
+def stopped_is_quiet(_: Lifecycle, s: State) -> bool:
     """In a stopped worker no task is live, and only abandoned functions are on threads."""
     return s.phase != "stopped" or all(
         s.status[t] not in LIVE and (s.executing[t] == 0 or s.status[t] == "abandoned") for t in _tasks(s)
     )
 
 
-@_invariant('decision 6 "an abandoned thread is named, not counted as a leak"')
-def threads_are_named(_: Config, s: State) -> bool:
+@LAWS.of_state('decision 6 "an abandoned thread is named, not counted as a leak"')
+def threads_are_named(_: Lifecycle, s: State) -> bool:
     """A function on a thread belongs to a task that is running, or abandoned."""
     return all(s.status[t] in ("running", "abandoned") for t in _tasks(s) if s.executing[t] > 0)
+
+
+@LAWS.of_state('GR-2 "optional idempotency keys": of the tasks that are known, one has the key')
+def one_task_per_key(m: Lifecycle, s: State) -> bool:
+    """No two retained tasks have one key."""
+    keys = [key for task in _retained(s) if (key := m.terms[task].key) is not None]
+    return len(keys) == len(set(keys))
 
 
 # ------------------------------------------------------------------- properties of steps
 
 
-@_of_steps('RL-4 "concurrency caps are never exceeded"')
-def start_within_cap(config: Config, s: State, after: State) -> bool:
-    """No task starts while every slot is taken."""
-    return not _starts(s, after) or sum(s.executing) < config.threads
+@LAWS.of_step('LC-3 "status transitions are atomic": a step is about one task, or about the worker')
+def one_task_at_a_time(_: Lifecycle, s: State, after: State) -> bool:
+    """No step changes two statuses."""
+    return len(list(_changes(s, after))) <= 1
 
 
-@_of_steps("decision 3: an accepted task found the worker open and the queue below its limit")
-def admission_cap(config: Config, s: State, after: State) -> bool:
+@LAWS.of_step('RL-4 "concurrency caps are never exceeded": of threads, of a queue, of a concurrency key')
+def start_within_cap(m: Lifecycle, s: State, after: State) -> bool:
+    """No task starts at or over a cap."""
+    config = m.config
+    for t in _starts(s, after):
+        terms = m.terms[t]
+        others = [m.terms[u] for u in _running(s)]
+        in_queue = sum(each.queue == terms.queue for each in others)
+        with_key = sum(each.concurrency_key == terms.concurrency_key for each in others)
+        if sum(s.executing) >= s.threads or (config.per_queue is not None and in_queue >= config.per_queue):
+            return False
+        if terms.concurrency_key is not None and config.per_key is not None and with_key >= config.per_key:
+            return False
+    return True
+
+
+@LAWS.of_step("decision 3: an accepted task found the worker open and the queue below its limit")
+def admission_cap(m: Lifecycle, s: State, after: State) -> bool:
     """No task is accepted otherwise."""
     admits = any(old == "absent" for _, old, _ in _changes(s, after))
-    room = config.queue_max is None or _count(s, WAITING) < config.queue_max
+    room = m.config.queue_max is None or _count(s, WAITING) < m.config.queue_max
     return not admits or (s.phase == "open" and room)
 
 
-@_of_steps('LC-2 "a terminal status never changes"')
-def terminal_is_immutable(_: Config, s: State, after: State) -> bool:
-    """Nor does the reason it is kept with."""
+@LAWS.of_step('DESIGN 2 "next admission number": numbers are given in order, and never again')
+def numbered_in_order(_: Lifecycle, s: State, after: State) -> bool:
+    """The next number is given to a task that is admitted with it."""
+    if after.admitted == s.admitted:
+        return True
+    return after.admitted == s.admitted + 1 and after.status[after.admitted - 1 : after.admitted] != (
+        "absent",
+    )
+
+
+@LAWS.of_step('LC-2 "a terminal status never changes"')
+def terminal_is_immutable(_: Lifecycle, s: State, after: State) -> bool:
+    """Nor does the reason it is kept with, for as long as the task is known."""
     return all(
         (after.status[t], after.reason[t]) == (s.status[t], s.reason[t])
         for t in _tasks(s)
-        if s.status[t] in TERMINAL
+        if s.status[t] in TERMINAL and after.status[t] != "absent"
+    )
+
+
+@LAWS.of_step("RG-1 and decision 6: only what ended, and is off its thread, is ever forgotten")
+def only_ended_are_forgotten(m: Lifecycle, s: State, after: State) -> bool:
+    """And only where there is retention."""
+    return all(
+        m.config.retention and old in TERMINAL and s.executing[t] == 0
+        for t, old, new in _changes(s, after)
+        if new == "absent"
     )
 
 
 _EDGES = {
-    "absent": ("queued",),
-    "queued": ("running", "cancelled"),
-    "running": TERMINAL,
-    "completed": (),
-    "failed": (),
-    "cancelled": (),
-    "abandoned": (),
+    "scheduled": ("queued", "cancelled", "timed_out"),
+    "queued": ("running", "cancelled", "timed_out"),
+    "retrying": ("queued", "cancelled", "timed_out"),
+    "running": ("retrying", *TERMINAL),
 }
 
 
-@_of_steps('PRD Goals "queued -> running -> terminal"')
-def only_allowed_edges(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step('PRD Goals "queued -> running -> terminal", with a schedule before and retries in between')
+def only_allowed_edges(m: Lifecycle, s: State, after: State) -> bool:
     """A status is followed by those that may follow it."""
-    return all(new in _EDGES[old] for _, old, new in _changes(s, after))
+    return all(
+        new == ("scheduled" if m.terms[t].delayed else "queued")
+        if old == "absent"
+        else new in _EDGES.get(old, ("absent",))
+        for t, old, new in _changes(s, after)
+    )
 
 
-@_of_steps('section 2 "a phase may be skipped, never revisited"')
-def phase_is_monotone(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step('TC-4 "back at or after [its deadline], it is timed_out"; decision 1: no watcher decides it')
+def late_is_timed_out(_: Lifecycle, s: State, after: State) -> bool:
+    """What comes back late is timed out, tried again or abandoned; what is overdue is never cancelled."""
+    for t, old, new in _changes(s, after):
+        if old == "running" and s.attempt_over[t] and new not in ("timed_out", "retrying", "abandoned"):
+            return False
+        if old == "running" and s.overdue[t] and new not in ("timed_out", "abandoned"):
+            return False
+        if old in WAITING and s.overdue[t] and new not in ("timed_out", "queued"):
+            return False
+    return True
+
+
+@LAWS.of_step(
+    'TC-1 "the task\'s function receives its context with timeout and deadline": nothing else ends it'
+)
+def only_late_is_timed_out(_: Lifecycle, s: State, after: State) -> bool:
+    """What is timed out had a limit of time, and that had passed."""
+    return all(s.overdue[t] or s.attempt_over[t] for t, _, new in _changes(s, after) if new == "timed_out")
+
+
+@LAWS.of_step("decision 1: a deadline that has passed stays so for as long as the task is live")
+def deadline_is_kept(_: Lifecycle, s: State, after: State) -> bool:
+    """No retry, and nothing else, gives a task another deadline."""
+    return all(after.overdue[t] for t in _tasks(s) if s.overdue[t] and after.status[t] in LIVE)
+
+
+@LAWS.of_step('section 2 "a phase may be skipped, never revisited"')
+def phase_is_monotone(_: Lifecycle, s: State, after: State) -> bool:
     """The worker's phase only moves forward."""
     return PHASES.index(after.phase) >= PHASES.index(s.phase)
 
 
-@_of_steps("decision 5: a drain may be tightened, never loosened")
-def drain_only_tightens(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step("decision 5: a drain may be tightened, never loosened")
+def drain_only_tightens(_: Lifecycle, s: State, after: State) -> bool:
     """A drain that cancels goes on cancelling."""
     return not (s.phase == "draining" and s.pending == "cancel") or after.pending == "cancel"
 
 
-@_of_steps('PRD Acceptance "canceled tasks do not execute"')
-def no_start_after_cancel(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step('decision 5 "drain finishes running, queued and retrying tasks": nothing is paused in it')
+def drain_is_unpaused(_: Lifecycle, s: State, after: State) -> bool:  # noqa: ARG001 - as every law of steps
+    """A drain that waited for a paused queue would not end."""
+    return after.phase != "draining" or not after.paused
+
+
+@LAWS.of_step('section 2 "Start: open (not paused)": what is paused starts nothing')
+def paused_starts_nothing(m: Lifecycle, s: State, after: State) -> bool:
+    """Neither the worker nor a queue."""
+    return all(not s.paused & {THE_WORKER, m.terms[t].queue} for t in _starts(s, after))
+
+
+@LAWS.of_step('section 2 "shrinking preempts nobody": operating the worker touches no task')
+def operation_touches_no_task(_: Lifecycle, s: State, after: State) -> bool:
+    """Whoever pauses, resumes or resizes changes nothing of any task."""
+    operated = after.paused != s.paused or after.threads != s.threads
+    return not operated or after[:6] == s[:6]
+
+
+@LAWS.of_step('PRD Acceptance "canceled tasks do not execute"')
+def no_start_after_cancel(_: Lifecycle, s: State, after: State) -> bool:
     """Neither what is cancelled nor what is asked to cancel starts."""
     return all(s.status[t] != "cancelled" and s.reason[t] == "none" for t in _starts(s, after))
 
 
-@_of_steps('SD-2 "graceful drain and hard stop are separate operations": stopping starts nothing')
-def no_start_when_doomed(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step('TC-4 "past its deadline a task never starts"')
+def no_start_after_deadline(_: Lifecycle, s: State, after: State) -> bool:
+    """What is overdue does not start."""
+    return not any(s.overdue[t] for t in _starts(s, after))
+
+
+@LAWS.of_step('SD-2 "graceful drain and hard stop are separate operations": stopping starts nothing')
+def no_start_when_doomed(_: Lifecycle, s: State, after: State) -> bool:
     """A task starts while the worker is open or draining."""
     return not _starts(s, after) or s.phase in ("open", "draining")
 
 
-@_of_steps('decision 5 "pending=cancel finishes only what runs"')
-def drain_cancel_runs_nothing_new(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step('decision 5 "pending=cancel finishes only what runs"')
+def drain_cancel_runs_nothing_new(_: Lifecycle, s: State, after: State) -> bool:
     """No task starts in a drain that cancels."""
     return not _starts(s, after) or not (s.phase == "draining" and s.pending == "cancel")
 
 
-@_of_steps('TC-3 "cancelling never reschedules"')
-def cancel_never_reschedules(_: Config, s: State, after: State) -> bool:
-    """A running task that was asked to come back does not wait again."""
-    return all(
-        after.status[t] not in WAITING for t in _tasks(s) if s.status[t] == "running" and _requested(s, t)
+@LAWS.of_step('decision 5 "scheduled ones are cancelled with reason shutdown"')
+def drain_starts_nothing_scheduled(_: Lifecycle, s: State, after: State) -> bool:
+    """Once the worker is not open any more, a scheduled task is cancelled, or expires."""
+    return s.phase == "open" or all(
+        after.status[t] in ("scheduled", "cancelled", "timed_out")
+        for t in _tasks(s)
+        if s.status[t] == "scheduled"
     )
 
 
-@_of_steps("decision 1: only an exception after a request is a cancellation of what ran")
-def cancelled_was_asked(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step('decision 5 "finishes running, queued and retrying tasks": such a drain cancels none of them')
+def drain_finishes(_: Lifecycle, s: State, after: State) -> bool:
+    """In a drain that finishes, only scheduled tasks are cancelled by the shutdown."""
+    return (s.phase, s.pending) != ("draining", "finish") or all(
+        old == "scheduled" or after.reason[t] != "shutdown"
+        for t, old, new in _changes(s, after)
+        if new == "cancelled"
+    )
+
+
+@LAWS.of_step('TC-3 "cancelling never reschedules"')
+def cancel_never_reschedules(_: Lifecycle, s: State, after: State) -> bool:
+    """A running task that was asked to come back does not wait again."""
+    return all(after.status[t] not in WAITING for t in _running(s) if _requested(s, t))
+
+
+@LAWS.of_step("decision 1: only an exception after a request is a cancellation of what ran")
+def cancelled_was_asked(_: Lifecycle, s: State, after: State) -> bool:
     """And it carries the reason of that request."""
     return all(
         _requested(s, t) and after.reason[t] == ("shutdown" if s.reason[t] == "none" else s.reason[t])
@@ -302,14 +404,80 @@ def cancelled_was_asked(_: Config, s: State, after: State) -> bool:
     )
 
 
-@_of_steps('decision 4 "ties in order of admission"')
-def starts_in_order(_: Config, s: State, after: State) -> bool:
-    """What starts was admitted before everything else that is queued."""
-    return all("queued" not in s.status[:t] for t in _starts(s, after))
+@LAWS.of_step('decision 14 "who": what is asked of a running task has one reason, the first')
+def first_reason_stays(_: Lifecycle, s: State, after: State) -> bool:
+    """For as long as it runs."""
+    return all(
+        after.reason[t] == s.reason[t]
+        for t in _running(s)
+        if after.status[t] == "running" and _requested(s, t)
+    )
 
 
-@_of_steps("decision 6: only what is stuck after the grace is abandoned")
-def abandon_only_stuck(_: Config, s: State, after: State) -> bool:
+@LAWS.of_step('PRD "compliance teams need traceability": what was cancelled says why')
+def cancelled_says_why(m: Lifecycle, s: State, after: State) -> bool:
+    """By the shutdown only in one, and with a parent only what has one."""
+    for t, _, new in _changes(s, after):
+        if new == "cancelled":
+            why = after.reason[t]
+            if why == "none" or (why == "parent" and not m.terms[t].child):
+                return False
+            if why == "shutdown" and s.phase not in ("draining", "stopping"):
+                return False
+    return True
+
+
+@LAWS.of_step('RT-1 "the maximum is configurable and exact": no attempt but by a start, one at a time')
+def one_attempt_per_start(_: Lifecycle, s: State, after: State) -> bool:
+    """Attempts are counted where a queued task starts to run, and forgotten with the task."""
+    return all(
+        after.status[t] == "absent"
+        or (
+            (s.status[t], after.status[t]) == ("queued", "running") and after.attempts[t] == s.attempts[t] + 1
+        )
+        for t in _tasks(s)
+        if after.attempts[t] != s.attempts[t]
+    )
+
+
+@LAWS.of_step(
+    'RL-1 "one limiter, applied exactly once per attempt": permits go with starts, and nothing else'
+)
+def one_permit_per_start(m: Lifecycle, s: State, after: State) -> bool:
+    """Each start spends one of the worker's permits, and one of its queue's."""
+    starts = _starts(s, after)
+    if after.permits < s.permits and not starts:
+        return False
+    if m.config.burst and starts and not (s.permits > 0 and after.permits == s.permits - 1):
+        return False
+    for place, (old, new) in enumerate(zip(s.queue_permits, after.queue_permits, strict=True)):
+        in_queue = [t for t in starts if m.terms[t].queue == place + 1]
+        if new < old and not in_queue:
+            return False
+        if m.config.queue_burst and in_queue and not (old > 0 and new == old - 1):
+            return False
+    return True
+
+
+@LAWS.of_step('decision 4 "lower priority number runs sooner, ties in order of admission"')
+def starts_in_order(m: Lifecycle, s: State, after: State) -> bool:
+    """What waits before it in its queue is overdue, or its concurrency key is at its cap."""
+    cap = m.config.per_key
+    for t in _starts(s, after):
+        for u in _tasks(s):
+            mine, other = m.terms[t], m.terms[u]
+            before = (other.priority, u) < (mine.priority, t) and other.queue == mine.queue
+            if before and s.status[u] == "queued" and not s.overdue[u]:
+                key = other.concurrency_key
+                if key is None or cap is None:
+                    return False
+                if sum(m.terms[v].concurrency_key == key for v in _running(s)) < cap:
+                    return False
+    return True
+
+
+@LAWS.of_step("decision 6: only what is stuck after the grace is abandoned")
+def abandon_only_stuck(_: Lifecycle, s: State, after: State) -> bool:
     """Its function is on a thread still."""
     return all(
         s.phase == "stopping" and s.grace_spent and after.executing[t] == 1
@@ -318,5 +486,7 @@ def abandon_only_stuck(_: Config, s: State, after: State) -> bool:
     )
 
 
-INVARIANTS: tuple[Invariant, ...] = tuple(_invariants)
-ACTION_PROPERTIES: tuple[ActionProperty, ...] = tuple(_action_properties)
+@LAWS.of_step("decision 6: the grace is spent by a stop that waited for it")
+def grace_is_of_the_stop(_: Lifecycle, s: State, after: State) -> bool:
+    """In no other phase, and once."""
+    return after.grace_spent == s.grace_spent or (s.phase == "stopping" and after.grace_spent)

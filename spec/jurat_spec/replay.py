@@ -11,6 +11,9 @@ log: it is applied when the first event at or after its instant arrives.
 An event is `(at_ns, action, task, attempt, detail)`.  `task` is the admission number,
 0 where the event is the worker's.  `attempt` is the attempt it belongs to.  `detail` is
 the action's argument where it has one.
+
+A log of this version speaks of workers without retries, deadlines, limiters and caps: these
+rows of the rule it cannot contain, and a row that it cannot contain is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from .lifecycle import ACTIONS, Action, Argument, Config, TaskRecord, WorkerRecord
+from .lifecycle import ACTIONS, Action, Argument, Config, Outcome, TaskRecord, WorkerRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +34,18 @@ Event = Sequence[Any]
 """As recorded, and not to be trusted: a log may hold anything in any place."""
 
 _NOBODY = TaskRecord(0)
-_UNLOGGED = frozenset({"GraceSpent"})
+_OUTCOMES = {
+    "Complete": Outcome("returned"),
+    "AcknowledgeCancel": Outcome("raised"),
+    "Fail": Outcome("raised"),
+}
+"""What a function did, by the row that records it."""
+_LOGGED = frozenset(
+    {
+        *("Submit", "Reject", "Start", *_OUTCOMES, "Cancel", "RequestCancel"),
+        *("BeginDrain", "StopNow", "DrainDeadline", "ShutdownCancel", "Abandon", "LateReturn", "Stopped"),
+    }
+)
 
 
 class NotABehaviour(Exception):
@@ -82,7 +96,7 @@ class Replay:
             if at < self._last_ns:
                 raise self._refuse(event, "instants never go back", None)
             action = ACTIONS.get(name)
-            if action is None or name in _UNLOGGED:
+            if action is None or name not in _LOGGED:
                 raise self._refuse(event, "the action is one that a log may contain", None)
             task = self._task(event, action, number)
             argument = self._argument(event, action)
@@ -123,7 +137,7 @@ class Replay:
             raise self._refuse(event, "the first event is Init", None)
         if not _is_configuration(detail):
             raise self._refuse(event, "Init carries threads, queue_max and grace_ns", None)
-        self.world = WorkerRecord(Config(threads=detail["threads"], queue_max=detail["queue_max"]))
+        self.world = WorkerRecord.fresh(Config(threads=detail["threads"], queue_max=detail["queue_max"]))
         self._grace_ns = detail["grace_ns"]
 
     def _task(self, event: Event, action: Action, number: int) -> TaskRecord:
@@ -142,13 +156,13 @@ class Replay:
             if not shape or type(detail[1]) not in (int, NoneType):
                 raise self._refuse(event, "the detail is (pending, deadline_ns)", None)
             return str(detail[0])
-        return str(detail) if action.name == "Reject" else None
+        if action.name in ("Reject", "Cancel", "RequestCancel"):
+            return str(detail)
+        return _OUTCOMES.get(action.name)
 
     def _false_detail(self, event: Event, task: TaskRecord) -> str | None:
         """What should be true of the detail and the instant of an action that may happen, and is not."""
         at, name, _, _, detail = event
-        if name in ("Cancel", "RequestCancel") and detail != "user":
-            return "the reason is user"
         if name == "AcknowledgeCancel":
             reason = "shutdown" if task.reason == "none" else task.reason
             if detail != reason:
@@ -180,7 +194,7 @@ class Replay:
         else:
             before = (
                 f"worker {world.phase}, pending {world.pending}, grace_spent {world.grace_spent}, "
-                f"{world.waiting} waiting, {world.threads_taken} of {world.config.threads} threads taken"
+                f"{world.waiting} waiting, {world.threads_taken} of {world.threads} threads taken"
             )
         if task is not None and task is not _NOBODY:
             before += (

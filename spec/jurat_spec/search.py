@@ -1,7 +1,7 @@
 """Everything a rule allows: breadth-first search over whole states.
 
-What is walked is a `Machine`: how it begins, and what may follow a state.  The rule of the
-lifecycle is one, and each of the small machines beside it (the limiter and its like) is
+What is walked is a `Machine`: how it begins, and what may follow a state.  The lifecycle is
+one (`view.Lifecycle`), and each of the small machines beside it (the limiter and its like) is
 another; the walk is the same for all.
 
 The result is a graph that can be held against TLC's, as sets: the same initial states,
@@ -15,15 +15,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from .lifecycle import ACTIONS, Config, TaskRecord
-from .view import VARIABLES, State, initial, pack, unpack
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Graph", "Lifecycle", "Machine", "reach", "successors", "walk"]
-
-_NOBODY = TaskRecord(0)
+__all__ = ["Graph", "Machine", "walk"]
 
 S = TypeVar("S")
 
@@ -51,40 +46,6 @@ class Graph(Generic[S]):
     edges: set[tuple[S, str, S]]
     depth: int
     """Levels of the search, the initial state being the first, as TLC counts."""
-
-
-def successors(config: Config, state: State) -> Iterator[tuple[str, State]]:
-    """Each step that the rule allows in a state: its label, and the state after it."""
-    worker, tasks = unpack(config, state)
-    for action in ACTIONS.values():
-        of_task = action.of == "task"
-        for position in range(len(tasks) if of_task else 1):
-            for argument in action.arguments:
-                if action.refusal(worker, tasks[position] if of_task else _NOBODY, argument) is None:
-                    after, after_tasks = unpack(config, state)
-                    action.apply(after, after_tasks[position] if of_task else _NOBODY, argument)
-                    yield action.label(argument), pack(after, after_tasks)
-
-
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
-    """The rule of the lifecycle, as a machine."""
-
-    config: Config
-    variables: tuple[str, ...] = VARIABLES
-
-    def initial(self) -> State:
-        """Nothing submitted, the worker open."""
-        return initial(self.config)
-
-    def successors(self, state: State) -> Iterator[tuple[str, State]]:
-        """Each row, for each task and argument to which it applies."""
-        return successors(self.config, state)
-
-
-def reach(config: Config) -> Graph[State]:
-    """The whole graph of the lifecycle.  Finite, since tasks, attempts and phases are bounded."""
-    return walk(Lifecycle(config))
 
 
 def walk(machine: Machine[S]) -> Graph[S]:

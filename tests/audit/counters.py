@@ -70,6 +70,7 @@ def manifest_of() -> dict[str, Any]:
                 "invariants": ["Fits"],
                 "action_properties": ["Rises"],
                 "liveness": {"Arrives": "Fair"},
+                "defaults": {},
                 "implied": {},
             }
         ],

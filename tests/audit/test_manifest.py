@@ -57,7 +57,9 @@ def test_variables_and_actions_are_the_specifications() -> None:
     module = load(TLA).modules["Lifecycle"]
     assert module.variables == view.VARIABLES
     labels = {
-        action.label(argument) for action in lifecycle.ACTIONS.values() for argument in action.arguments
+        action.label(argument)
+        for action in lifecycle.ACTIONS.values()
+        for argument in (action.arguments or (None,))
     }
     assert set(module.actions) == labels
 

@@ -7,10 +7,16 @@ from collections import Counter
 
 from jurat_audit import pictures
 from jurat_audit.requirements import LINKS
-from jurat_spec.lifecycle import STATUSES, Config
-from jurat_spec.search import reach
+from jurat_spec.lifecycle import STATUSES, Config, Terms
+from jurat_spec.search import walk
+from jurat_spec.view import Lifecycle
 
-GRAPH = reach(Config(threads=1, queue_max=1, tasks=2))
+TERMS = Terms(delayed=True, deadline=True, timeout=True)
+GRAPH = walk(
+    Lifecycle(
+        Config(threads=1, queue_max=1, max_retries=1, retry_timeouts=True, retention=True), (TERMS, Terms())
+    )
+)
 
 
 def texts(svg: str) -> list[str]:

@@ -178,9 +178,12 @@ def _die(stage: Stage) -> None:
         (_drop_event("Init"), "conformance: Submit: the first event is Init"),
         (
             _drop_event("BeginDrain"),
-            "conformance: Reject: the reason is the first that applies of closed, full",
+            "conformance: Reject: the reason is the first that applies of key_conflict, closed, id_used, full",
         ),
-        (_drop_event("Start"), "conformance: Start: it is the queued task that was admitted first"),
+        (
+            _drop_event("Start"),
+            "conformance: Start: of the tasks in its queue that may start it has the lowest priority number, then admission number",
+        ),
         (_misused, "misuse"),
         (_die, "exception: SystemExit"),
         (_stuck, "stuck"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jurat_spec.lifecycle import ACTIONS
 from jurat_spec.replay import Event, NotABehaviour, Replay, replay
 
 INIT: Event = (0, "Init", 0, 0, {"threads": 1, "queue_max": 2, "grace_ns": 10})
@@ -46,6 +47,9 @@ def test_a_true_log_is_accepted() -> None:
     assert result.world.phase == "stopped"
 
 
+ITS_TURN = ACTIONS["Start"].guards[-1].sentence
+
+
 @pytest.mark.parametrize(
     ("log", "guard"),
     [
@@ -66,10 +70,22 @@ def test_a_true_log_is_accepted() -> None:
         (before(3, (3, "Submit", 3, 0, None)), "fewer tasks wait than the queue holds"),
         (before(11, (11, "Submit", 4, 0, None)), "the worker is open"),
         (before(3, (3, "Submit", 1, 0, None)), "the task is absent"),
-        (before(2, (2, "Reject", 0, 0, "full")), "the reason is the first that applies of closed, full"),
-        (before(11, (11, "Reject", 0, 0, "full")), "the reason is the first that applies of closed, full"),
-        (before(3, (3, "Reject", 0, 0, "rude")), "the argument is one of closed, full"),
-        (before(3, (3, "Start", 2, 1, None)), "it is the queued task that was admitted first"),
+        (
+            before(2, (2, "Reject", 0, 0, "full")),
+            "the reason is the first that applies of key_conflict, closed, id_used, full",
+        ),
+        (
+            before(11, (11, "Reject", 0, 0, "full")),
+            "the reason is the first that applies of key_conflict, closed, id_used, full",
+        ),
+        (
+            before(3, (3, "Reject", 0, 0, "rude")),
+            "the argument is one of key_conflict, closed, id_used, full",
+        ),
+        (
+            before(3, (3, "Start", 2, 1, None)),
+            ITS_TURN,
+        ),
         (before(6, (6, "Start", 2, 1, None)), "a slot is free"),
         (before(3, (3, "Start", 9, 1, None)), "the task is queued"),
         (before(3, (3, "Start", 1, 2, None)), "the attempt is number 1"),
@@ -80,8 +96,10 @@ def test_a_true_log_is_accepted() -> None:
         (before(8, (8, "Fail", 1, 1, "E")), "it was not asked to come back early"),
         (before(8, (8, "RequestCancel", 1, 1, "user")), "it was not asked to come back early"),
         (before(8, (8, "AcknowledgeCancel", 1, 1, "shutdown")), "the reason is user"),
-        (before(5, (5, "Cancel", 1, 1, "user")), "the task is queued"),
-        (before(6, (6, "Cancel", 2, 0, "shutdown")), "the reason is user"),
+        (before(5, (5, "Cancel", 1, 1, "user")), "the task is scheduled or queued or retrying"),
+        (before(6, (6, "Cancel", 2, 0, "shutdown")), "the argument is one of user, parent"),
+        (before(6, (6, "Cancel", 2, 0, "parent")), "it has a parent, if that is the reason"),
+        (before(5, (5, "Retry", 1, 1, None)), "the action is one that a log may contain"),
         (before(6, (6, "ShutdownCancel", 2, 0, None)), "the shutdown has decided that it will not run"),
         (before(10, (10, "BeginDrain", 3, 0, ("finish", 5))), "an event of the worker names no task"),
         (before(10, (10, "BeginDrain", 0, 0, None)), "the detail is (pending, deadline_ns)"),

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec import fanout, lifecycle, limiter, registry, search
+from jurat_spec import fanout, lifecycle, limiter, registry, search, view
 
 from .. import compare, manifest, tlc
 from ..link import LinkResult, Profile, Progress, Verdict
@@ -85,7 +85,7 @@ def _comparisons(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -
         try:
             for number, (model, answer) in enumerate(zip(chosen, answers, strict=True), start=1):
                 progress.step(f"configuration {number} of {len(chosen)}: {model.name}")
-                yield _compared(model, answer)
+                yield _compared(models, model, answer)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -96,9 +96,11 @@ def _by_tlc(models: manifest.Manifest, tool: tlc.Tlc, model: manifest.Model) -> 
     return tlc.graph(tool, bare, models.modules[model.module].variables)
 
 
-def _compared(model: manifest.Model, answer: Future[tuple[tlc.Outcome, dot.Graph]]) -> Comparison:
+def _compared(
+    models: manifest.Manifest, model: manifest.Model, answer: Future[tuple[tlc.Outcome, dot.Graph]]
+) -> Comparison:
     began = time.monotonic()
-    machine = twin_of(model)
+    machine = twin_of(models, model)
     walked = search.walk(machine)
     seconds = time.monotonic() - began
     outcome, dumped = answer.result()
@@ -112,15 +114,47 @@ def _compared(model: manifest.Model, answer: Future[tuple[tlc.Outcome, dot.Graph
     )
 
 
-def _lifecycle(constants: Mapping[str, int]) -> search.Lifecycle:
-    threads, queue_max, tasks = (constants[name] for name in ("Threads", "QueueMax", "N"))
-    return search.Lifecycle(lifecycle.Config(threads=threads, queue_max=queue_max, tasks=tasks))
+def _lifecycle(constants: Mapping[str, Any]) -> view.Lifecycle:
+    """The sets of tasks become the terms of each task."""
+
+    def has(name: str, number: int) -> bool:
+        return number in constants[name]
+
+    return view.Lifecycle(
+        config=lifecycle.Config(
+            threads=constants["Threads"],
+            queue_max=constants["QueueMax"],
+            max_retries=constants["MaxRetries"],
+            retry_timeouts=constants["RetryTimeouts"],
+            burst=constants["Burst"] or None,
+            queues=2,
+            queue_burst=constants["QueueBurst"] or None,
+            per_queue=constants["PerQueue"],
+            per_key=constants["PerKey"],
+            retention=constants["Retention"],
+        ),
+        terms=tuple(
+            lifecycle.Terms(
+                queue=2 if has("Second", number) else 1,
+                priority=0 if has("Urgent", number) else 1,
+                delayed=has("Delayed", number),
+                deadline=has("Deadlines", number),
+                timeout=has("Timeouts", number),
+                child=has("Children", number),
+                concurrency_key="the one" if has("Alike", number) else None,
+                key="the one" if has("Keyed", number) else None,
+            )
+            for number in range(1, constants["N"] + 1)
+        ),
+        other_threads=tuple(constants["OtherThreads"]),
+        pausable=tuple(constants["Pausable"]),
+    )
 
 
 def _named_alike(machine: Callable[..., search.Machine[Any]]) -> Callable[..., search.Machine[Any]]:
     """A machine whose constants have the names of the module's: `other_num` is `OtherNum`."""
 
-    def twin(constants: Mapping[str, int]) -> search.Machine[Any]:
+    def twin(constants: Mapping[str, Any]) -> search.Machine[Any]:
         return machine(**{_CAPITAL.sub("_", name).lower(): value for name, value in constants.items()})
 
     return twin
@@ -128,7 +162,7 @@ def _named_alike(machine: Callable[..., search.Machine[Any]]) -> Callable[..., s
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
-TWINS: Mapping[str, Callable[[Mapping[str, int]], search.Machine[Any]]] = {
+TWINS: Mapping[str, Callable[[Mapping[str, Any]], search.Machine[Any]]] = {
     "Lifecycle": _lifecycle,
     "RateLimiter": _named_alike(limiter.RateLimiter),
     "Registry": _named_alike(registry.Registry),
@@ -137,11 +171,11 @@ TWINS: Mapping[str, Callable[[Mapping[str, int]], search.Machine[Any]]] = {
 """For each TLA+ module, its executable specification with the constants of a model."""
 
 
-def twin_of(model: manifest.Model) -> search.Machine[Any]:
+def twin_of(models: manifest.Manifest, model: manifest.Model) -> search.Machine[Any]:
     """The executable specification of the model's module, with the model's constants."""
     if (twin := TWINS.get(model.module)) is None:
         raise manifest.ManifestError(f"{manifest.FILE}: {model.name}: {model.module} has no twin")
-    return twin(model.constants)
+    return twin(models.constants_of(model))
 
 
 def _problems(
