@@ -456,6 +456,17 @@ Next ==
 Spec == Init /\ [][Next]_vars
 
 ----------------------------------------------------------------------------
+(* What a client can see: a module of its own, small enough to be read by every client. *)
+
+Seen == [t \in Tasks |-> CASE status[t] \in Waiting -> "waiting"
+                           [] status[t] = "absent"  -> IF t <= admitted THEN "forgotten" ELSE "unknown"
+                           [] OTHER                 -> status[t]]
+Client == INSTANCE Observable WITH seen        <- Seen,
+                                   accepting   <- phase = "open",
+                                   done        <- phase = "stopped",
+                                   MaxAttempts <- MaxRetries + 1
+
+----------------------------------------------------------------------------
 (* Invariants.  Above each: the sentence it comes from. *)
 
 TypeOK ==
@@ -520,6 +531,9 @@ ThreadsAreNamed == \A t \in Tasks : executing[t] > 0 => status[t] \in {"running"
 
 \* GR-2 "optional idempotency keys": of the tasks that are known, one has the key
 OneTaskPerKey == Cardinality(In(Live \cup Terminal) \cap Keyed) <= 1
+
+\* DESIGN 1 "what a client can see": before anything happens, nothing
+BeginsUnseen == admitted = 0 /\ phase = "open" => Client!Init
 
 ----------------------------------------------------------------------------
 (* Action properties: what a single step may do. *)
@@ -659,6 +673,9 @@ AbandonOnlyStuck == [][\A t \in Tasks : Changes(t) /\ status'[t] = "abandoned"
 
 \* decision 6: the grace is spent by a stop that waited for it
 GraceIsOfTheStop == [][grace_spent' # grace_spent => phase = "stopping" /\ grace_spent']_vars
+
+\* DESIGN 1: whatever the worker does inside, a client sees a step of Observable, or nothing
+RefinesObservable == [][Client!Next]_<<Seen, attempts, phase = "open", phase = "stopped">>
 
 ----------------------------------------------------------------------------
 (* Reached.  Each of these is false somewhere: what it says is never so, is so in some model. *)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from . import observable
 from .lifecycle import (
     ACTIONS,
     LIVE,
@@ -29,7 +30,9 @@ from .view import Lifecycle, State, outcomes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LAWS"]
+    from .lifecycle import Status
+
+__all__ = ["LAWS", "seen_of"]
 
 LAWS: Laws[Lifecycle, State] = Laws()
 
@@ -202,6 +205,34 @@ def one_task_per_key(m: Lifecycle, s: State) -> bool:
     """No two retained tasks have one key."""
     keys = [key for task in _retained(s) if (key := m.terms[task].key) is not None]
     return len(keys) == len(set(keys))
+
+
+def seen_of(s: State) -> observable.State:
+    """What a client can see of a state."""
+    return observable.State(
+        tuple([_sight(status, number <= s.admitted) for number, status in enumerate(s.status, start=1)]),
+        s.attempts,
+        accepting=s.phase == "open",
+        done=s.phase == "stopped",
+    )
+
+
+def _sight(status: Status, admitted: bool) -> observable.Sight:  # noqa: FBT001 - once it was given
+    if status == "absent":
+        return "forgotten" if admitted else "unknown"
+    if status == "scheduled" or status == "queued" or status == "retrying":  # noqa: PLR1714 - for the types
+        return "waiting"
+    return status
+
+
+def _client(m: Lifecycle) -> observable.Observable:
+    return observable.Observable(n=len(m.terms), max_attempts=m.config.max_retries + 1)
+
+
+@LAWS.of_state('DESIGN 1 "what a client can see": before anything happens, nothing')
+def begins_unseen(m: Lifecycle, s: State) -> bool:
+    """As long as nothing was submitted and the worker is open, a client sees the beginning."""
+    return s.admitted > 0 or s.phase != "open" or seen_of(s) == _client(m).initial()
 
 
 # ------------------------------------------------------------------- properties of steps
@@ -490,3 +521,10 @@ def abandon_only_stuck(_: Lifecycle, s: State, after: State) -> bool:
 def grace_is_of_the_stop(_: Lifecycle, s: State, after: State) -> bool:
     """In no other phase, and once."""
     return after.grace_spent == s.grace_spent or (s.phase == "stopping" and after.grace_spent)
+
+
+@LAWS.of_step("DESIGN 1: whatever the worker does inside, a client sees a step of Observable, or nothing")
+def refines_observable(m: Lifecycle, s: State, after: State) -> bool:
+    """The lifecycle, looked at from outside, is the small machine of what a client can see."""
+    before, now = seen_of(s), seen_of(after)
+    return before == now or any(now == step for _, step in _client(m).successors(before))

@@ -199,4 +199,4 @@ def test_a_model_is_written_for_running_by_hand(tmp_path: Path) -> None:
 def test_an_unknown_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line, exit status 2."""
     assert main(["--write", "none", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("manifest.json: no model 'none'; the models are full-queue, ")
+    assert capsys.readouterr().err.startswith("manifest.json: no model 'none'; the models are one-life, ")

@@ -16,6 +16,7 @@ from jurat_sim.runtime import BenchRuntime, Ending
 from jurat_sim.scenarios import SCENARIOS
 from jurat_sim.stage import Stage, Witnessed
 from jurat_sim.strategies import RandomWalk, RunToBlock
+from jurat_spec.lifecycle import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,6 +169,10 @@ def _bounded(stage: Stage) -> None:
     stage.runtime.ending = Ending.STEP_BOUND
 
 
+REFUSED = ACTIONS["Reject"].guards[0].sentence
+ITS_TURN = ACTIONS["Start"].guards[-1].sentence
+
+
 def _die(stage: Stage) -> None:
     stage.runtime.threads[0].error = SystemExit()
 
@@ -178,11 +183,11 @@ def _die(stage: Stage) -> None:
         (_drop_event("Init"), "conformance: Submit: the first event is Init"),
         (
             _drop_event("BeginDrain"),
-            "conformance: Reject: the reason is the first that applies of key_conflict, closed, id_used, full",
+            f"conformance: Reject: {REFUSED}",
         ),
         (
             _drop_event("Start"),
-            "conformance: Start: of the tasks in its queue that may start it has the lowest priority number, then admission number",
+            f"conformance: Start: {ITS_TURN}",
         ),
         (_misused, "misuse"),
         (_die, "exception: SystemExit"),

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec import fanout, lifecycle, limiter, registry, search, view
+from jurat_spec import fanout, lifecycle, limiter, observable, registry, search, view
 
 from .. import compare, manifest, tlc
 from ..link import LinkResult, Profile, Progress, Verdict
@@ -167,6 +167,7 @@ TWINS: Mapping[str, Callable[[Mapping[str, Any]], search.Machine[Any]]] = {
     "RateLimiter": _named_alike(limiter.RateLimiter),
     "Registry": _named_alike(registry.Registry),
     "Fanout": _named_alike(fanout.Fanout),
+    "Observable": _named_alike(observable.Observable),
 }
 """For each TLA+ module, its executable specification with the constants of a model."""
 
