@@ -32,12 +32,10 @@ must live here in this file".
 
 from __future__ import annotations
 
-from collections import Counter
-from copy import copy
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import product
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +84,8 @@ STATUSES: tuple[Status, ...] = ("absent", *LIVE, *TERMINAL)
 PHASES: tuple[Phase, ...] = ("open", "draining", "stopping", "stopped")
 REASONS: tuple[Reason, ...] = ("none", "user", "parent", "shutdown")
 PENDINGS: tuple[Pending, ...] = ("finish", "cancel")
+
+K = TypeVar("K")
 
 THE_WORKER = 0
 """What is paused or limited is a queue, by its number from 1, or the worker as a whole."""
@@ -179,6 +179,19 @@ class TaskRecord:
     attempt_over: bool = False
     """While it runs: the attempt took longer than it was given."""
 
+    def copy(self) -> TaskRecord:
+        """Another record with the same values."""
+        return TaskRecord(
+            self.number,
+            self.terms,
+            self.status,
+            self.attempts,
+            self.reason,
+            self.executing,
+            self.overdue,
+            self.attempt_over,
+        )
+
 
 @dataclass(slots=True, eq=False)
 class WorkerRecord:
@@ -207,11 +220,11 @@ class WorkerRecord:
     live: int = 0
     retained: int = 0
     threads_taken: int = 0
-    running_in: Counter[int] = field(default_factory=Counter)
+    running_in: dict[int, int] = field(default_factory=dict)
     """Running tasks by queue."""
-    running_with: Counter[str] = field(default_factory=Counter)
+    running_with: dict[str, int] = field(default_factory=dict)
     """Running tasks by concurrency key."""
-    keys: Counter[str] = field(default_factory=Counter)
+    keys: dict[str, int] = field(default_factory=dict)
     """Retained tasks by idempotency key."""
     orders: dict[int, list[tuple[int, int, TaskRecord]]] = field(default_factory=dict)
     """By queue, a heap of its queued tasks; those that are no longer queued leave when they surface."""
@@ -227,16 +240,20 @@ class WorkerRecord:
             peak=config.threads,
         )
 
-    def copy(self) -> WorkerRecord:
-        """Another record with the same values; the tasks in its orders are the same ones."""
-        other = copy(self)
-        other.queue_permits = self.queue_permits[:]
-        other.paused = self.paused.copy()
-        other.running_in = self.running_in.copy()
-        other.running_with = self.running_with.copy()
-        other.keys = self.keys.copy()
-        other.orders = {queue: order[:] for queue, order in self.orders.items()}
-        return other
+    def bare(self) -> WorkerRecord:
+        """Another record with the same values and without the sums: for an effect, not for a guard."""
+        return WorkerRecord(
+            self.config,
+            self.phase,
+            self.pending,
+            self.grace_spent,
+            self.admitted,
+            self.permits,
+            self.queue_permits.copy(),
+            self.paused.copy(),
+            self.threads,
+            self.peak,
+        )
 
     def count(self, task: TaskRecord, sign: int) -> None:
         """Add a task to the sums over tasks, or with sign -1 take it out."""
@@ -245,9 +262,7 @@ class WorkerRecord:
             return
         self.retained += sign
         if terms.key is not None:
-            self.keys[terms.key] += sign
-            if self.keys[terms.key] == 0:
-                del self.keys[terms.key]
+            _add(self.keys, terms.key, sign)
         if status in LIVE:
             self.live += sign
             if status in WAITING:
@@ -256,9 +271,9 @@ class WorkerRecord:
                     order = self.orders.setdefault(terms.queue, [])
                     heappush(order, (terms.priority, task.number, task))
             else:
-                self.running_in[terms.queue] += sign
+                _add(self.running_in, terms.queue, sign)
                 if terms.concurrency_key is not None:
-                    self.running_with[terms.concurrency_key] += sign
+                    _add(self.running_with, terms.concurrency_key, sign)
 
     def is_next(self, task: TaskRecord) -> bool:
         """Whether it is the most urgent of the tasks in its queue that may start."""
@@ -274,6 +289,15 @@ class WorkerRecord:
         for entry in aside:
             heappush(order, entry)
         return found is task
+
+
+def _add(counts: dict[K, int], key: K, sign: int) -> None:
+    """Count one more or one less; what there is none of has no entry."""
+    count = counts.get(key, 0) + sign
+    if count:
+        counts[key] = count
+    else:
+        counts.pop(key, None)
 
 
 # --------------------------------------------------------------- what a row consists of
@@ -413,8 +437,8 @@ def _has_permits(worker: WorkerRecord, task: TaskRecord) -> bool:
 
 def _under_caps(worker: WorkerRecord, task: TaskRecord) -> bool:
     queue, key = task.terms.queue, task.terms.concurrency_key
-    return _below(worker.running_in[queue], worker.config.per_queue) and (
-        key is None or _below(worker.running_with[key], worker.config.per_key)
+    return _below(worker.running_in.get(queue, 0), worker.config.per_queue) and (
+        key is None or _below(worker.running_with.get(key, 0), worker.config.per_key)
     )
 
 
@@ -462,9 +486,7 @@ room = Guard("fewer tasks wait than the queue holds", lambda w, t, x: _has_room(
 next_number = Guard(
     "its number is the next in order of admission", lambda w, t, x: t.number == w.admitted + 1
 )
-key_unused = Guard(
-    "no retained task has its key", lambda w, t, x: t.terms.key is None or not w.keys[t.terms.key]
-)
+key_unused = Guard("no retained task has its key", lambda w, t, x: t.terms.key not in w.keys)
 key_known = Guard("a retained task has the key", lambda w, t, x: bool(w.keys))
 refused = Guard(
     "the reason is the first that applies of key_conflict, closed, id_used, full",

@@ -8,7 +8,6 @@ prints them.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -144,7 +143,7 @@ class Lifecycle:
             if action.of == "worker":
                 for argument in self._choices(action):
                     if action.refusal(worker, _NOBODY, argument) is None:
-                        after = worker.copy()
+                        after = worker.bare()
                         action.apply(after, _NOBODY, argument)
                         yield action.label(argument), pack(after, tasks)
             else:
@@ -159,7 +158,7 @@ class Lifecycle:
         task = tasks[position]
         for argument in outcomes(task) if action.is_outcome else self._choices(action):
             if action.refusal(worker, task, argument) is None:
-                after, changed = worker.copy(), copy(task)
+                after, changed = worker.bare(), task.copy()
                 action.apply(after, changed, argument)
                 others = tasks.copy()
                 others[position] = changed

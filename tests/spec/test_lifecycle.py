@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -173,12 +172,10 @@ def test_a_copy_of_the_record_is_its_own() -> None:
     worker, tasks = MACHINE.unpack(MACHINE.initial())
     ACTIONS["Submit"].apply(worker, tasks[1], None)
     before = pack(worker, tasks)
-    other, task = worker.copy(), copy(tasks[1])
+    other, task = worker.bare(), tasks[1].copy()
     ACTIONS["Start"].apply(other, task, None)
     ACTIONS["Pause"].apply(other, task, 0)
     ACTIONS["Resize"].apply(other, task, 2)
-    ACTIONS["BecomeDue"].apply(other, tasks[0], None)
-    tasks[0] = TaskRecord(1, MACHINE.terms[0])
     assert pack(worker, tasks) == before
     assert worker.live == worker.waiting == worker.keys["k"] == 1
     assert worker.is_next(tasks[1])
