@@ -85,6 +85,8 @@ class Requirement:
     """The issue that completes it, or "roadmap"."""
     cites: dict[Kind, tuple[str, ...]] = field(default_factory=dict)
     """What discharges each kind that the table lists: properties, or figures as "link.figure"."""
+    mutant: str | None = None
+    """A model that must fail and breaks this requirement: one of its properties alone finds it."""
     awaits: str | None = None
     """What does not exist yet and keeps it planned, whatever evidence there is."""
 
@@ -134,7 +136,7 @@ def load_table(text: str | None = None) -> Table:
     return table
 
 
-_KEYS = ("id", "text", "source", "needs", "issue", "awaits")
+_KEYS = ("id", "text", "source", "needs", "issue", "mutant", "awaits")
 
 
 def _requirement(row: dict[str, Any]) -> Requirement:
@@ -148,6 +150,7 @@ def _requirement(row: dict[str, Any]) -> Requirement:
             needs=tuple(Kind(kind) for kind in row["needs"]),
             issue=row["issue"],
             cites={kind: tuple(row[kind]) for kind in CITED_KINDS if row.get(kind)},
+            mutant=row.get("mutant"),
             awaits=row.get("awaits"),
         )
     except KeyError as error:
