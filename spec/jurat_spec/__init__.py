@@ -1,9 +1,9 @@
 """The executable specification of the worker: the rule, and nothing that runs it.
 
 Start with `lifecycle`, which is the rule.  `replay` holds a recorded log against it,
-`search` walks everything it allows, `properties` says what must hold throughout, and
-`view` names the variables as the TLA+ module does.  Rules of their own are `limiter`,
-`registry` and `fanout`; `machine` is what they have in common.
+`view` makes whole states of it, `search` walks everything it allows, and `properties` says
+what must hold throughout.  Rules of their own are `limiter`, `queues`, `registry` and
+`fanout`; `observable` is what a client can see; `machine` is what they have in common.
 
 This package is pure: standard library only, no clock, no thread, no input or output.
 It shares no code with the worker, so a bug in one cannot hide in the other.
@@ -11,5 +11,5 @@ It shares no code with the worker, so a bug in one cannot hide in the other.
 
 __all__ = ["RULE_VERSION"]
 
-RULE_VERSION = 1
+RULE_VERSION = 2
 """Version of the rule.  A log says by which version it was written."""
