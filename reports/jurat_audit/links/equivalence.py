@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec import fanout, lifecycle, limiter, registry, search
+from jurat_spec import fanout, lifecycle, limiter, queues, registry, search
 
 from .. import compare, manifest, tlc
 from ..link import LinkResult, Profile, Progress, Verdict
@@ -133,6 +133,7 @@ TWINS: Mapping[str, Callable[[Mapping[str, int]], search.Machine[Any]]] = {
     "RateLimiter": _named_alike(limiter.RateLimiter),
     "Registry": _named_alike(registry.Registry),
     "Fanout": _named_alike(fanout.Fanout),
+    "Queues": _named_alike(queues.Queues),
 }
 """For each TLA+ module, its executable specification with the constants of a model."""
 
