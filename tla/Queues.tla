@@ -96,11 +96,12 @@ AbleOnes == {q \in Queues : Able(q)}
 Window   == Sum(weight, AbleOnes)
 
 \* From a start on, the weights hold to the start once no credit is left, while the same queues
-\* take part.  With two queues they do whichever take part, and from the first change of turn on
-\* as well: the credit is then in the range in which the turns repeat.
+\* take part; if there are but two queues, whichever take part.  When two take part they do so
+\* from the first change of turn on as well: their credits are then in the range in which the
+\* turns repeat.
 IsExact(q) == \/ \A r \in Queues : credit[r] = 0
               \/ exact /\ (AbleOnes = among \/ Cardinality(Queues) = 2)
-              \/ /\ Cardinality(Queues) = 2 /\ AbleOnes = among
+              \/ /\ Cardinality(AbleOnes) = 2 /\ AbleOnes = among
                  /\ recent # <<>> /\ recent[Len(recent)] # q
 
 Last(s, n) == IF Len(s) <= n THEN s ELSE SubSeq(s, Len(s) - n + 1, Len(s))
@@ -159,6 +160,7 @@ PermitAccrues(q) ==
 
 \* What a queue is owed stays owed; what was seen so far says nothing about the new weights.
 SetWeight(q, w) ==
+    /\ ~draining
     /\ w # weight[q]
     /\ weight' = [weight EXCEPT ![q] = w]
     /\ recent' = <<>>
@@ -230,7 +232,7 @@ TypeOK ==
     /\ exact \in BOOLEAN
 
 \* NH-2 "named queues with weights and priorities"; section 2 "two non-empty queues with weights
-\* 3 and 1: every window of 4 starts has 3 and 1"; for more, since no credit was left
+\* 3 and 1: every window of 4 starts has 3 and 1"; for more, since there was no credit
 WeightsHold == exact /\ Len(recent) = Sum(weight, among)
     => \A q \in among : Given(q) = weight[q]
 
@@ -246,6 +248,9 @@ CreditsAreBounded == \A q \in Queues : /\ 2 * credit[q] <= Others * MostWeight
 
 \* section 2 "an empty, paused or limited queue delays nobody": what could start, may
 BlockedBlocksNobody == AbleOnes # {} => ENABLED (\E q \in Queues, t \in Ids : Start(q, t))
+
+\* PRD "deterministic task lifecycle semantics": what is next follows from what has happened
+StartIsDecided == Cardinality({each \in Queues \X Ids : ENABLED Start(each[1], each[2])}) <= 1
 
 \* section 2: a task fits if its queue is "not paused and under its cap"
 CapPerQueue == Cap > 0 => \A q \in Queues : running[q] <= Cap
@@ -280,9 +285,15 @@ AdmissionOrder == [][\A q \in Queues : \A t, u \in Elements(waiting'[q]) :
 \* section 2 "an empty, paused or limited queue yields its share": it is owed nothing for it later
 YieldsItsShare == [][\A q \in Queues : ~Able(q) => credit'[q] = credit[q]]_vars
 
-\* section 2: Submit is of the phase "open"
-DrainAdmitsNothing == [][draining => \A q \in Queues :
-    Elements(waiting'[q]) \subseteq Elements(waiting[q])]_vars
+\* section 2: Submit, Pause and SetWeight are of the phase "open"
+DrainTakesNoRequest == [][draining =>
+    /\ \A q \in Queues : Elements(waiting'[q]) \subseteq Elements(waiting[q])
+    /\ paused' \subseteq paused
+    /\ weight' = weight]_vars
+
+\* section 2: Pause and Resume are "an event each", of one queue; only a drain resumes all
+PauseIsOfOneQueue == [][draining' = draining
+    => Cardinality((paused \ paused') \cup (paused' \ paused)) <= 1]_vars
 
 ----------------------------------------------------------------------------
 (* Liveness.  A worker with a free thread starts what may start.  Nothing   *)

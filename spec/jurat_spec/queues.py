@@ -150,8 +150,6 @@ class Queues:
                 yield "PermitAccrues", s._replace(limited=s.limited - {number})
             elif number <= self.limitable:
                 yield "Limit", s._replace(limited=s.limited | {number})
-            for weight in self.weights(number) - {s.weight[number - 1]}:
-                yield "SetWeight", self.set_weight(s, number, weight)
 
     def _while_open(self, s: State, number: int) -> Iterator[tuple[str, State]]:
         """What a drain puts an end to, for one queue."""
@@ -160,6 +158,8 @@ class Queues:
                 yield "Submit", self.submit(s, number, task)
         if number <= self.pausable and number not in s.paused:
             yield "Pause", s._replace(paused=s.paused | {number})
+        for weight in self.weights(number) - {s.weight[number - 1]}:
+            yield "SetWeight", self.set_weight(s, number, weight)
 
     def submit(self, s: State, number: int, task: int) -> State:
         """It is the last of its queue, whatever its priority."""
@@ -195,13 +195,14 @@ class Queues:
     def is_exact(self, s: State, chosen: int) -> bool:
         """Whether the weights hold to the start, from this start on.
 
-        They do once no credit is left, while the same queues take part.  With two queues they do
-        whichever take part, and from the first change of turn on as well: the credit is then
-        in the range in which the turns repeat.
+        They do once no credit is left, while the same queues take part; if there are but two queues,
+        whichever take part.  When two take part they do so from the first change of turn on as well:
+        their credits are then in the range in which the turns repeat.
         """
-        same, two = _able(self, s) == s.among, len(self.numbers) == 2
-        turned = two and same and s.recent != () and s.recent[-1] != chosen
-        return not any(s.credit) or (s.exact and (same or two)) or turned
+        able = _able(self, s)
+        same = able == s.among
+        turned = len(able) == 2 and same and s.recent != () and s.recent[-1] != chosen
+        return not any(s.credit) or (s.exact and (same or len(self.numbers) == 2)) or turned
 
     def set_weight(self, s: State, number: int, weight: int) -> State:
         """What a queue is owed stays owed; what was seen so far says nothing about the new weights."""
@@ -262,7 +263,7 @@ def type_ok(machine: Queues, s: State) -> bool:
 
 @LAWS.of_state(
     'NH-2 "named queues with weights and priorities"; section 2 "two non-empty queues with weights '
-    '3 and 1: every window of 4 starts has 3 and 1"; for more, since no credit was left'
+    '3 and 1: every window of 4 starts has 3 and 1"; for more, since there was no credit'
 )
 def weights_hold(_: Queues, s: State) -> bool:
     """In a window as long as the weights together, each queue gave as many starts as it weighs."""
@@ -299,6 +300,12 @@ def credits_are_bounded(machine: Queues, s: State) -> bool:
 def blocked_blocks_nobody(machine: Queues, s: State) -> bool:
     """If a queue could give a start, one is possible."""
     return not _able(machine, s) or any(label == "Start" for label, _ in machine.successors(s))
+
+
+@LAWS.of_state('PRD "deterministic task lifecycle semantics": what is next follows from what has happened')
+def start_is_decided(machine: Queues, s: State) -> bool:
+    """No two starts are possible."""
+    return [label for label, _ in machine.successors(s)].count("Start") <= 1
 
 
 @LAWS.of_state('section 2: a task fits if its queue is "not paused and under its cap"')
@@ -370,9 +377,17 @@ def yields_its_share(machine: Queues, s: State, after: State) -> bool:
     )
 
 
-@LAWS.of_step('section 2: Submit is of the phase "open"')
-def drain_admits_nothing(_: Queues, s: State, after: State) -> bool:
-    """In a drain no queue gets a task."""
-    return not s.draining or all(
-        set(then) <= set(now) for now, then in zip(s.waiting, after.waiting, strict=True)
+@LAWS.of_step('section 2: Submit, Pause and SetWeight are of the phase "open"')
+def drain_takes_no_request(_: Queues, s: State, after: State) -> bool:
+    """In a drain no queue gets a task or another weight, and none is paused."""
+    return not s.draining or (
+        all(set(then) <= set(now) for now, then in zip(s.waiting, after.waiting, strict=True))
+        and after.paused <= s.paused
+        and after.weight == s.weight
     )
+
+
+@LAWS.of_step('section 2: Pause and Resume are "an event each", of one queue; only a drain resumes all')
+def pause_is_of_one_queue(_: Queues, s: State, after: State) -> bool:
+    """But for the beginning of a drain, a step pauses or resumes one queue at most."""
+    return s.draining != after.draining or len(s.paused ^ after.paused) <= 1

@@ -15,7 +15,7 @@ from jurat_spec import fanout, limiter, queues, registry
 from jurat_spec.search import Graph, Machine, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from jurat_spec.machine import Law, Laws
 
@@ -105,7 +105,7 @@ def any_fanout(random: Random) -> fanout.State:
 
 
 QUEUES = queues.Queues(
-    weight_one=2, weight_two=1, weight_three=0, other_weight=0, tasks=2, cap=1, pausable=1, limitable=1
+    weight_one=2, weight_two=1, weight_three=0, other_weight=0, tasks=2, cap=1, pausable=2, limitable=1
 )
 
 
@@ -123,7 +123,7 @@ def any_queues(random: Random) -> queues.State:
     return queues.State(
         weight=QUEUES.declared,
         waiting=tuple(tuple(random.sample((1, 2), k=random.randrange(3))) for _ in QUEUES.numbers),
-        running=numbers(2),
+        running=tuple(random.choices((0, 0, 0, 1, 2), k=2)),
         paused=one_or_none(),
         limited=one_or_none(),
         draining=random.random() < 0.5,
@@ -171,8 +171,20 @@ class HeadOfLine(queues.Queues):
         return chosen if chosen in self.eligible(s) else None
 
 
+class AtWill(queues.Queues):
+    """Queues of which any that could give the next start may."""
+
+    def successors(self, s: queues.State) -> Iterator[tuple[str, queues.State]]:
+        """A start of each."""
+        for number in self.eligible(s):
+            yield "Start", self.start(s, number)
+
+
 WRONG: dict[str, Machine[Any]] = {
     "BlockedBlocksNobody": HeadOfLine(
+        weight_one=2, weight_two=1, weight_three=0, other_weight=0, tasks=2, cap=1, pausable=1, limitable=1
+    ),
+    "StartIsDecided": AtWill(
         weight_one=2, weight_two=1, weight_three=0, other_weight=0, tasks=2, cap=1, pausable=1, limitable=1
     ),
     "DropPoliciesNeverBlock": Waiting(
