@@ -207,8 +207,17 @@ Greatest   == [q \in Queues |-> CHOOSE w \in Weights(q) : \A other \in Weights(q
 MostWeight == Sum(Greatest, Queues)
 Others     == Cardinality(Queues) - 1
 
-\* The tasks that a step takes out of a queue.
+\* The tasks that a step takes out of a queue, and those that it puts in.
 Left(q) == Elements(waiting[q]) \ Elements(waiting'[q])
+Came(q) == Elements(waiting'[q]) \ Elements(waiting[q])
+
+\* How much happens in a step.  The end of all pauses is part of the beginning of a drain.
+Differ(S, T) == Cardinality((S \ T) \cup (T \ S))
+Events == Sum([q \in Queues |-> Cardinality(Left(q) \cup Came(q))], Queues)
+          + Cardinality({q \in Queues : running'[q] < running[q]})
+          + Cardinality({q \in Queues : weight'[q] # weight[q]})
+          + Differ(limited, limited')
+          + IF draining' = draining THEN Differ(paused, paused') ELSE 1
 
 \* Why the credits are bounded.  Let B(k) be the most that k of the n queues are owed together,
 \* whichever they are.  What some are owed together rises at a start only if one of them takes part
@@ -287,13 +296,12 @@ YieldsItsShare == [][\A q \in Queues : ~Able(q) => credit'[q] = credit[q]]_vars
 
 \* section 2: Submit, Pause and SetWeight are of the phase "open"
 DrainTakesNoRequest == [][draining =>
-    /\ \A q \in Queues : Elements(waiting'[q]) \subseteq Elements(waiting[q])
+    /\ \A q \in Queues : Came(q) = {}
     /\ paused' \subseteq paused
     /\ weight' = weight]_vars
 
-\* section 2: Pause and Resume are "an event each", of one queue; only a drain resumes all
-PauseIsOfOneQueue == [][draining' = draining
-    => Cardinality((paused \ paused') \cup (paused' \ paused)) <= 1]_vars
+\* section 2: "an event each"; only a drain resumes all
+OneEventPerStep == [][Events = 1]_vars
 
 ----------------------------------------------------------------------------
 (* Liveness.  A worker with a free thread starts what may start.  Nothing   *)
