@@ -231,10 +231,10 @@ def _able(machine: Queues, s: State) -> set[int]:
 
 
 def _most_owed(machine: Queues) -> int:
-    """Twice the most that a queue may be owed: the most that all may weigh, for each other queue.
+    """Twice the most that a queue may be owed, in starts times weights: (n - 1) W, and the module says why.
 
-    The module says why.  It is also the time, in starts times its weight, in which a queue that could
-    give a start is passed over, and never quite.
+    A queue goes from one end of what it may be owed to the other while it is passed over, at a weight a
+    start, and never quite reaches both.  So this is also the bound of the gap, times its weight.
     """
     weighs = sum(max(machine.weights(number)) for number in machine.numbers)
     return (len(machine.numbers) - 1) * weighs
