@@ -219,13 +219,14 @@ Events == Sum([q \in Queues |-> Cardinality(Left(q) \cup Came(q))], Queues)
           + Differ(limited, limited')
           + IF draining' = draining THEN Differ(paused, paused') ELSE 1
 
-\* Why the credits are bounded.  Let B(k) be the most that k of the n queues are owed together,
-\* whichever they are.  What some are owed together rises at a start only if one of them takes part
-\* and another is chosen, that had no less credit and paid W at most, the sum of all weights.  So
-\* twice that is at most B(k - 1) + B(k + 1) + W.  Since B(0) = B(n) = 0, it is W * k * (n - k) / 2
-\* at most: a queue is owed W * (n - 1) / 2 at most, and owes as much at most.  At each start for
-\* which it is passed over it gains its weight, so there are W * (n - 1) / weight of them at most.
-\* There are less: of two queues each reaches one end of its range only, and of more none the upper.
+\* Why the credits are bounded.  Let W be the most that all n queues may weigh together, and B(k)
+\* the most that k of them are owed together, whichever they are.  What some are owed together
+\* rises at a start only if one of them takes part and another is chosen, that had no less credit
+\* and paid W at most.  So twice that is at most B(k - 1) + B(k + 1) + W.  Since B(0) = B(n) = 0,
+\* it is W * k * (n - k) / 2 at most: a queue is owed W * (n - 1) / 2 at most, and owes as much at
+\* most.  At each start for which it is passed over it gains its weight, so there are no more than
+\* W * (n - 1) / weight of them.  There are less: of two queues each reaches one end of its range
+\* only, and of more none the upper.
 
 ----------------------------------------------------------------------------
 (* Invariants. *)
