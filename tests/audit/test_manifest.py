@@ -43,7 +43,7 @@ def test_no_property_of_the_module_is_left_out(name: str) -> None:
     module = load(TLA).modules[name]
     defined = set(re.findall(r"^(\w+) == \[\]\[", text, re.MULTILINE))
     assert set(module.action_properties) == defined
-    assert set(module.liveness) == set(re.findall(r"^(\w+) == .* ~> ", text, re.MULTILINE))
+    assert set(module.liveness) == set(re.findall(r"^(\w+) == .*(?: ~> |\[\]<>)", text, re.MULTILINE))
     invariants = text[text.index("(* Invariants.") : text.index("(* Action properties")]
     helpers = {"Rows"}
     assert (

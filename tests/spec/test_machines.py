@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jurat_spec import fanout, limiter, registry
+from jurat_spec import fanout, limiter, queues, registry
 from jurat_spec.search import Graph, Machine, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from jurat_spec.machine import Law, Laws
 
@@ -104,10 +104,42 @@ def any_fanout(random: Random) -> fanout.State:
     )
 
 
+QUEUES = queues.Queues(
+    weight_one=2, weight_two=1, weight_three=0, other_weight=0, tasks=2, cap=1, pausable=2, limitable=1
+)
+
+
+def any_queues(random: Random) -> queues.State:
+    """Each field for itself, but that the last starts came from queues that could have given them."""
+    among = frozenset(random.sample((1, 2), k=random.randrange(3)))
+    owed = random.randrange(-2, 3)
+
+    def numbers(most: int) -> tuple[int, ...]:
+        return tuple(random.choices(range(most + 1), k=2))
+
+    def one_or_none() -> frozenset[int]:
+        return frozenset(random.sample((1,), k=random.randrange(2)))
+
+    return queues.State(
+        weight=QUEUES.declared,
+        waiting=tuple(tuple(random.sample((1, 2), k=random.randrange(3))) for _ in QUEUES.numbers),
+        running=tuple(random.choices((0, 0, 0, 1, 2), k=2)),
+        paused=one_or_none(),
+        limited=one_or_none(),
+        draining=random.random() < 0.5,
+        credit=(owed, random.choice((-owed, 0, 1))),
+        passed=numbers(4),
+        recent=tuple(random.choices(sorted(among), k=random.randrange(4))) if among else (),
+        among=among,
+        exact=random.random() < 0.5,
+    )
+
+
 SUBJECTS = (
     Subject("RateLimiter", LIMITER, limiter.LAWS, any_limiter, lambda state: state._replace(waiting=-1)),
     Subject("Registry", REGISTRY, registry.LAWS, any_registry, lambda state: state._replace(aged=4)),
     Subject("Fanout", FANOUT, fanout.LAWS, any_fanout, lambda state: state._replace(published=3)),
+    Subject("Queues", QUEUES, queues.LAWS, any_queues, lambda state: state._replace(running=(-1, 0))),
 )
 
 
@@ -129,7 +161,32 @@ class Waiting(fanout.Fanout):
         return label if label == "Put" else "GiveUp", after
 
 
+class HeadOfLine(queues.Queues):
+    """Queues of which the one with the most credit is waited for, whatever keeps it from a start."""
+
+    def next(self, s: queues.State) -> int | None:
+        """The queue that would be next if only the empty ones took no part, or nothing if it cannot start."""
+        free = s._replace(paused=frozenset(), limited=frozenset(), running=(0, 0))
+        chosen = super().next(free)
+        return chosen if chosen in self.eligible(s) else None
+
+
+class AtWill(queues.Queues):
+    """Queues of which any that could give the next start may."""
+
+    def successors(self, s: queues.State) -> Iterator[tuple[str, queues.State]]:
+        """A start of each."""
+        for number in self.eligible(s):
+            yield "Start", self.start(s, number)
+
+
 WRONG: dict[str, Machine[Any]] = {
+    "BlockedBlocksNobody": HeadOfLine(
+        weight_one=2, weight_two=1, weight_three=0, other_weight=0, tasks=2, cap=1, pausable=1, limitable=1
+    ),
+    "StartIsDecided": AtWill(
+        weight_one=2, weight_two=1, weight_three=0, other_weight=0, tasks=2, cap=1, pausable=1, limitable=1
+    ),
     "DropPoliciesNeverBlock": Waiting(
         publications=2, cap=1, blocking=1, dropping_oldest=1, dropping_newest=0
     ),

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec import fanout, lifecycle, limiter, observable, registry, search, view
+from jurat_spec import fanout, lifecycle, limiter, observable, queues, registry, search, view
 
 from .. import compare, manifest, tlc
 from ..link import LinkResult, Profile, Progress, Verdict
@@ -168,6 +168,7 @@ TWINS: Mapping[str, Callable[[Mapping[str, Any]], search.Machine[Any]]] = {
     "Registry": _named_alike(registry.Registry),
     "Fanout": _named_alike(fanout.Fanout),
     "Observable": _named_alike(observable.Observable),
+    "Queues": _named_alike(queues.Queues),
 }
 """For each TLA+ module, its executable specification with the constants of a model."""
 
