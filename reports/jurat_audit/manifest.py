@@ -32,13 +32,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import tlc
 from .errors import AuditError
+from .link import PROFILES
 from .subject import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .link import Profile
+
 FILE = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LINE = 108
 
 BRIEF = 200_000
@@ -107,6 +110,8 @@ class Model:
     constants: Mapping[str, int]
     checks: str
     """`safety` for all invariants and action properties, or the name of a temporal property."""
+    profile: str
+    """The smallest profile that runs it."""
     compare: bool
     """Whether the link `equivalence` compares its graph with the executable specification."""
     expect: Answer
@@ -140,6 +145,8 @@ class MustFail:
     model: str
     """The model that it is, but for the edit."""
     property: str
+    profile: str
+    """The smallest profile that runs it.  The default one needs a failure for each requirement."""
     edit: Edit
     expect: Failure
 
@@ -160,6 +167,14 @@ class Manifest:
                 return model
         known = ", ".join(model.name for model in self.models)
         raise ManifestError(f"{FILE}: no model {name!r}; the models are {known}")
+
+    def models_of(self, profile: Profile) -> tuple[Model, ...]:
+        """The models that a profile runs, in their order."""
+        return tuple(model for model in self.models if model.profile in profile.runs)
+
+    def must_fail_of(self, profile: Profile) -> tuple[MustFail, ...]:
+        """The models that must fail which a profile runs, in their order."""
+        return tuple(case for case in self.must_fail if case.profile in profile.runs)
 
     def properties_of(self, model: Model) -> tuple[str, ...]:
         """The properties that are checked in a model."""
@@ -265,7 +280,7 @@ def _check(manifest: Manifest) -> None:
             raise _stray(model.name, model.module)
         if model.checks not in ("safety", *manifest.modules[model.module].liveness):
             raise _stray(model.name, model.checks)
-        _check_numbers(model.name, model.expect)
+        _check_row(model)
     for module in manifest.modules.values():
         if module.name not in manifest.sources:
             raise ManifestError(f"{FILE}: no {module.name}.tla")
@@ -274,13 +289,15 @@ def _check(manifest: Manifest) -> None:
         module = manifest.modules[manifest.model(case.model).module]
         if case.property not in module.properties:
             raise _stray(case.name, case.property)
-        _check_numbers(case.name, case.expect)
+        _check_row(case)
 
 
-def _check_numbers(name: str, expected: Answer | Failure) -> None:
-    for key, value in _as_row(expected).items():
+def _check_row(row: Model | MustFail) -> None:
+    if row.profile not in PROFILES:
+        raise _stray(row.name, row.profile)
+    for key, value in _as_row(row.expect).items():
         if type(value) is not int:
-            raise ManifestError(f"{FILE}: {name}: {key} is no number: {value!r}")
+            raise ManifestError(f"{FILE}: {row.name}: {key} is no number: {value!r}")
 
 
 def _check_witnesses(module: Module, manifest: Manifest) -> None:
@@ -318,12 +335,12 @@ def record(folder: Path, tool: tlc.Tlc) -> list[str]:
     manifest, raw = load(folder), _read(folder)
     changes = []
     for model, row in zip(manifest.models, raw["models"], strict=True):
-        outcome, graph = tlc.graph(tool, manifest.check(model), manifest.modules[model.module].variables)
+        outcome, shape = tlc.shape(tool, manifest.check(model))
         if outcome.found is not tlc.Found.OK:
             raise ManifestError(
                 f"{model.name}: {outcome.found} {outcome.violated or outcome.error}; not recorded"
             )
-        answer = answered(outcome, len(graph.edges))
+        answer = answered(outcome, shape.taken.total())
         changes += differences(model.name, model.expect, answer)
         row["expect"] = _as_row(answer)
     for case, row in zip(manifest.must_fail, raw["must_fail"], strict=True):

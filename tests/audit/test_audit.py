@@ -227,7 +227,7 @@ def test_a_planned_link_says_where_it_is_planned() -> None:
 
 def test_unknown_names_are_refused_with_those_that_exist() -> None:
     """A typing error is found by reading one line."""
-    with pytest.raises(UnknownProfile, match="unknown profile 'depe': the profiles are default"):
+    with pytest.raises(UnknownProfile, match="unknown profile 'depe': the profiles are deep, default"):
         profile_named("depe")
     with pytest.raises(UnknownLink, match="unknown link 'modle': the links are model, equivalence"):
         audit.run_link("modle", PROFILES["default"], io.StringIO())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from jurat_audit.subject import project_root
 from jurat_spec import lifecycle, search
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PROJECT = manifest.load(project_root() / "tla")
 RULE = PROJECT.sources["Lifecycle"]
@@ -151,10 +152,11 @@ def test_no_graph_is_no_equality(monkeypatch: pytest.MonkeyPatch, found: tlc.Fou
     """A limit that was reached is undetermined; a module that is none is broken evidence."""
     outcome = tlc.Outcome(found=found, exit_status=None, error="stopped")
 
-    def none(*_: Any, **__: Any) -> tuple[tlc.Outcome, search.Graph[Any]]:
-        return outcome, search.Graph(set(), set(), set(), 0)
+    @contextmanager
+    def none(*_: Any, **__: Any) -> Iterator[tuple[tlc.Outcome, None]]:
+        yield outcome, None
 
-    monkeypatch.setattr(tlc, "graph", none)
+    monkeypatch.setattr(tlc, "dumped", none)
     result = compared()
     assert (result.verdict, result.problems) == (verdict, (f"small: TLC has no graph: {found} stopped",))
 

@@ -31,16 +31,16 @@ def asked_once(
     """TLC takes a second to answer, so it is asked each question once, except where that is the question."""
 
     def remembering(ask: Callable[..., Any]) -> Callable[..., Any]:
-        def answer(tool: tlc.Tlc, check: tlc.Check, *more: Any) -> Any:
+        def answer(tool: tlc.Tlc, check: tlc.Check, **options: Any) -> Any:
             question = (check.sources["Counter"], f"{ask.__name__} {check.config}")
             if question not in answers:
-                answers[question] = ask(tool, check, *more)
+                answers[question] = ask(tool, check, **options)
             return answers[question]
 
         return answer
 
     monkeypatch.setattr(tlc, "run", remembering(tlc.run))
-    monkeypatch.setattr(tlc, "graph", remembering(tlc.graph))
+    monkeypatch.setattr(tlc, "shape", remembering(tlc.shape))
 
 
 def checked(folder: Path, raw: dict[str, Any] | None = None, *, source: str = COUNTER) -> LinkResult:

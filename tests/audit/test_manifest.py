@@ -90,8 +90,8 @@ def test_a_manifest_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda raw: raw.pop("models"), "not models, modules, must_fail, schema_version of version 1"),
-        (lambda raw: raw.update(schema_version=2), "of version 1"),
+        (lambda raw: raw.pop("models"), "not models, modules, must_fail, schema_version of version 2"),
+        (lambda raw: raw.update(schema_version=1), "of version 2"),
         (lambda raw: raw["models"][0].pop("says"), "'small' lacks, or has too much: says"),
         (lambda raw: raw["models"][0].update(extra=1), "'small' lacks, or has too much: extra"),
         (lambda raw: raw["models"][0]["expect"].update(edges=None), "small: edges is no number: None"),

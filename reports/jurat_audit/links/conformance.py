@@ -23,7 +23,7 @@ from jurat_sim.explore import explore, replay
 from jurat_sim.scenarios import SCENARIOS
 from jurat_sim.tokens import Grain
 
-from ..link import LinkResult, Profile, Progress, Verdict
+from ..link import LinkResult, Profile, Progress, Verdict, budget
 
 if TYPE_CHECKING:
     from jurat_sim.defects import Defect
@@ -35,6 +35,7 @@ SEED = 1
 # Schedules of the clean worker for each scenario, by profile and grain.
 BUDGETS: dict[str, dict[Grain, int]] = {
     "default": {Grain.SEAM: 10_000, Grain.ACCESS: 3_000},
+    "deep": {Grain.SEAM: 50_000, Grain.ACCESS: 15_000},
 }
 
 LIMITS = (
@@ -64,7 +65,7 @@ def run(profile: Profile, progress: Progress) -> LinkResult:
     before = time.monotonic()
     reports = [
         _explore(scenario, grain, schedules, progress)
-        for grain, schedules in BUDGETS[profile.name].items()
+        for grain, schedules in budget(BUDGETS, profile, "conformance").items()
         for scenario in SCENARIOS
     ]
     explored = time.monotonic()
