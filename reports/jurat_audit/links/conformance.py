@@ -38,6 +38,9 @@ BUDGETS: dict[str, dict[Grain, int]] = {
     "deep": {Grain.SEAM: 50_000, Grain.ACCESS: 15_000},
 }
 
+HUNTED = LIFECYCLE_DEFECTS
+"""The defects that are seeded, one at a time."""
+
 LIMITS = (
     (
         "The schedules are a seeded sample of those that exist.  Exhaustive exploration of small scenarios, "
@@ -70,8 +73,8 @@ def run(profile: Profile, progress: Progress) -> LinkResult:
     ]
     explored = time.monotonic()
     progress.step("hunting the seeded defects")
-    progress.total(len(LIFECYCLE_DEFECTS))
-    hunts = [_hunt(defect, progress) for defect in LIFECYCLE_DEFECTS]
+    progress.total(len(HUNTED))
+    hunts = [_hunt(defect, progress) for defect in HUNTED]
     schedules = sum(report.schedules for report in reports)
     problems = [line for report in reports for line in _problems(report)]
     problems += [hunt.problem for hunt in hunts if hunt.problem is not None]
