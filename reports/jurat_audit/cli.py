@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import cache, write
-from .audit import COMMITTED_PYTHON, EXIT_STATUS, default_folder, run_audit, run_link
+from . import cache, deep, write
+from .audit import COMMITTED_PYTHON, EXIT_STATUS, default_folder, run_audit, run_deep, run_link
 from .content import canonical_json
 from .errors import AuditError, UsageError
 from .link import Verdict, profile_named
@@ -105,7 +105,7 @@ def audit(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> int:
-    """Run the whole chain of evidence and write the report.
+    """Run the whole chain of evidence and write the report; with --profile deep, the deep campaign.
 
     Exit status: 0 the evidence holds, 1 it does not, 2 it could not be made, 3 undetermined.
     """
@@ -117,6 +117,8 @@ def audit(
         chosen = replace(chosen, answers=answers)
         if link is not None:
             return _show_link(run_link(link, chosen, sys.stderr), as_json=json)
+        if chosen.name == "deep":
+            return _deep_campaign(chosen, root, out, as_json=json)
         return _whole_audit(chosen, root, out, as_json=json)
 
 
@@ -134,6 +136,30 @@ def _whole_audit(chosen: Profile, root: Path, out: Path | None, *, as_json: bool
     else:
         _show_audit(found, _shown(folder, root))
     return EXIT_STATUS[found.verdict]
+
+
+def _deep_campaign(chosen: Profile, root: Path, out: Path | None, *, as_json: bool) -> int:
+    """Run the links of the deep campaign, write what they found, and show it."""
+    folder = (default_folder(root) / "deep" if out is None else out).absolute()
+    if out is None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    write.check_folder(folder, deep.FILES)
+    content = run_deep(chosen, root=root, stream=sys.stderr)
+    files = deep.files_of(content)
+    write.write_all(folder, files)
+    verdict = Verdict(content["verdict"])
+    if as_json:
+        sys.stdout.write(files["deep.json"].decode())
+        return EXIT_STATUS[verdict]
+    console = Console()
+    for row in content["links"]:
+        console.print(
+            Text.assemble(f"{row['id']}: ", _styled(Verdict(row["verdict"])), f" · {row['summary']}")
+        )
+        _show_problems(console, row["id"], row["problems"])
+    where = f"{_shown(folder, root)}deep.html"
+    console.print(Text.assemble("deep campaign: ", _styled(verdict), f" · {where}"), soft_wrap=True)
+    return EXIT_STATUS[verdict]
 
 
 def _shown(folder: Path, root: Path) -> str:

@@ -112,7 +112,7 @@ PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         Profile(name="default", description="what every change is checked with: minutes on two cores"),
-        Profile(name="deep", description="the large budgets, run on purpose: an hour or so on two cores"),
+        Profile(name="deep", description="the large budgets, run on purpose and not with every change"),
     )
 }
 

@@ -80,10 +80,10 @@ class Fault:
 FAULTS: tuple[Fault, ...] = (
     Fault(
         check="model",
-        says="the limiter of the model goes on refilling past the burst",
+        says="the limiter of the model grants one permit beyond the burst",
         file="tla/RateLimiter.tla",
-        before="tat' = Greater(tat, Instant) + PerStart",
-        after="tat' = tat + PerStart",
+        before="Debt + PerStart <= Burst * PerStart",
+        after="Debt <= Burst * PerStart",
         expects="Window is violated",
     ),
     Fault(
