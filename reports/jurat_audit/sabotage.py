@@ -268,14 +268,20 @@ class Trial:
 
 
 def planted(root: Path, fault: Fault) -> None:
-    """Plant a fault in the tree at `root`, which had better be a copy."""
+    """Plant a fault in the tree at `root`, which had better be a copy.  Raises `FaultError`."""
+    text = _with_anchor(root, fault)
+    (root / fault.file).write_text(text.replace(fault.before, fault.after), encoding="utf-8")
+
+
+def _with_anchor(root: Path, fault: Fault) -> str:
+    """The text of the fault's file, in which its anchor is once."""
     path = root / fault.file
     text = path.read_text("utf-8") if path.is_file() else ""
     if (times := text.count(fault.before)) != 1:
         raise FaultError(
             f"the fault of {fault.check} ({fault.says}): its text is {times} times in {fault.file}, not once"
         )
-    path.write_text(text.replace(fault.before, fault.after), encoding="utf-8")
+    return text
 
 
 def copied(root: Path, target: Path) -> None:
@@ -325,9 +331,7 @@ def _said(tree: Path, check: str) -> Said:
 def trials(root: Path, faults: Sequence[Fault], shown: Progress, *, clean: bool = True) -> Iterator[Trial]:
     """Each check without a fault, then each fault, in the order of the table."""
     for fault in faults:  # find out at once whether each can be planted
-        text = (root / fault.file).read_text("utf-8") if (root / fault.file).is_file() else ""
-        if text.count(fault.before) != 1:
-            planted(root, fault)
+        _with_anchor(root, fault)
     checks = dict.fromkeys(fault.check for fault in faults) if clean else {}
     todo: list[tuple[str, Fault | None]] = [(check, None) for check in checks]
     todo += [(fault.check, fault) for fault in faults]

@@ -75,7 +75,11 @@ def test_the_same_question_is_asked_once(asked: Asked) -> None:
     assert asked.times == 1
     assert answers[0] == answers[1]
     assert answers[1][1].edges == {((0,), "Up", (1,))}
-    assert (asked.answers.hits, asked.answers.misses, asked.answers.damaged) == (1, 1, 0)
+    assert tlc.counts(asked.tool) == {
+        "answers from the cache": 1,
+        "answers from TLC": 1,
+        "damaged cache entries": 0,
+    }
 
 
 @pytest.mark.parametrize(
