@@ -7,6 +7,9 @@ property switched on.  The second list is the proof that the first is worth some
 property that no defect can violate says nothing.  So each property must be violated there, or
 the manifest names the properties that imply it; a manifest without either is refused.
 
+Each row names the smallest profile that runs it.  The default profile has an expected failure
+for each requirement that cites a property; the profile `deep` runs them all.
+
 Beside each model stands what TLC answered when it was recorded: exit status, states, edges,
 depth.  The link `model` compares every one of these numbers.  A change of the rule changes
 them, and whoever changes the rule records them anew, on purpose, and has the difference in

@@ -100,7 +100,7 @@ FAULTS: tuple[Fault, ...] = (
         file="worker/jurat/_steps.py",
         before='ended[1] = "LateReturn"\n',
         after='ended[1] = "LateReturn"\n                done._status = COMPLETED\n',
-        expects="drain_with_stuck_task at the grain of the seam: schedule ",
+        expects="breaks handles: status and attempts",
     ),
     Fault(
         check="timing",
