@@ -14,7 +14,15 @@ from jurat_audit.link import PROFILES, LinkResult, Verdict
 from jurat_audit.requirements import LINKS, Table, judge, load_table, overall
 from jurat_audit.subject import Subject
 
-PROPERTIES = ("OneExecutionAtATime", "OnlyAllowedEdges", "PhaseIsMonotone", "TerminalIsImmutable", "TypeOK")
+PROPERTIES = (
+    "OneExecutionAtATime",
+    "OnlyAllowedEdges",
+    "PhaseIsMonotone",
+    "ClosedStaysClosed",
+    "TerminalIsImmutable",
+    "EndIsFinal",
+    "TypeOK",
+)
 
 
 def link(id: str, verdict: Verdict = Verdict.PASS, **fields: Any) -> LinkResult:
