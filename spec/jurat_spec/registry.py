@@ -117,13 +117,8 @@ class Registry:
         for task in range(1, self.tasks + 1):
             for key in range(self.keys + 1):
                 for request in REQUESTS:
-                    answer, _ = self.answer(s, task, key, request)
-                    if answer == "accepted":
-                        yield "Register", self.register(s, task, key, request)
-                    else:  # a refusal changes nothing, and neither does finding the task there
-                        yield LABELS[answer], s
-        if s.open:
-            yield "Close", s._replace(open=False)
+                    yield from self.call(s, task, key, request)
+        yield "Close", s._replace(open=False)
         for task in s.having("live"):
             yield "End", self.end(s, task)
             yield "Abandon", self.end(s, task)._replace(stuck=s.stuck | {task})
@@ -133,6 +128,14 @@ class Registry:
             yield "AgePasses", s._replace(aged=s.aged + 1)
         if (leaving := self.evictable(s)) is not None:
             yield "Evict", self.evict(s, leaving)
+
+    def call(self, s: State, task: int, key: int, request: Request) -> Iterator[tuple[str, State]]:
+        """The step that answers a caller."""
+        answer, _ = self.answer(s, task, key, request)
+        if answer == "accepted":
+            yield "Register", self.register(s, task, key, request)
+        else:  # a refusal changes nothing, and neither does finding the task there
+            yield LABELS[answer], s
 
     def register(self, s: State, task: int, key: int, request: Request) -> State:
         """It is live, and its key names it."""
@@ -232,6 +235,39 @@ def same_key_same_task(machine: Registry, s: State) -> bool:
         for any_id in range(1, machine.tasks + 1)
         for request in REQUESTS
     )
+
+
+def _is_true(machine: Registry, s: State, label: str, task: int, key: int, request: Request) -> bool:
+    """Whether what the answer says of the registry is so."""
+    known = {s.request[each - 1] for each in _retained(s) if key and s.key[each - 1] == key}
+    space = len(s.having("live")) < machine.queue_max
+    match label:
+        case "Attach":
+            return request in known
+        case "RejectConflict":
+            return bool(known - {request})
+        case "RejectClosed":
+            return not s.open
+        case "RejectIdUsed":
+            return task in _retained(s)
+        case "RejectFull":
+            return not space
+    return s.open and task not in _retained(s) and space
+
+
+@LAWS.of_state(
+    'GR-2 "conflicting reuse is answered as a conflict"; decision 3 "no limit is never the default '
+    'for a queue"'
+)
+def one_true_answer(machine: Registry, s: State) -> bool:
+    """Each call has one answer, and what the answer says of the registry is so."""
+    for task in range(1, machine.tasks + 1):
+        for key in range(machine.keys + 1):
+            for request in REQUESTS:
+                labels = [label for label, _ in machine.call(s, task, key, request)]
+                if len(labels) != 1 or not _is_true(machine, s, labels[0], task, key, request):
+                    return False
+    return True
 
 
 @LAWS.of_state('decision 6 "an abandoned thread is named": its task stays as long as its function does')
