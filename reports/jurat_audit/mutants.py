@@ -310,10 +310,10 @@ class _Mutator:
     # -- changes ----------------------------------------------------------------------------------
 
     def _changes(self) -> Iterator[_Change]:
+        """All changes, in the order of the text."""
         for name in self._rule:
-            yield from self._of_junctions(name)
-            yield from self._of_tokens(name)
-            yield from self._of_sets(name)
+            changes = [*self._of_junctions(name), *self._of_tokens(name), *self._of_sets(name)]
+            yield from sorted(changes, key=lambda change: (change.edit.start, change.edit.end))
         yield from self._of_fairness()
 
     def _of_junctions(self, name: str) -> Iterator[_Change]:
@@ -329,7 +329,8 @@ class _Mutator:
             elif node.kind == "if":
                 yield from self._negated(name, body, node.parts[0])
             elif node.kind == "implies":
-                says = f"in {name}, `{body.text(node)}`: for all"
+                condition, holds = (body.text(part) for part in node.parts)
+                says = f"in {name}, `{condition}` is not asked for before `{holds}`"
                 yield self._replaced(name, body, node.parts[0], Operator.GUARD_DROPPED, "TRUE", says)
         if body.tree.kind == "leaf":
             yield from self._effect(name, body, body.tree)
@@ -439,14 +440,15 @@ class _Mutator:
         return _Change(name, operator, Edit(body.start(part), body.end(part), by), says)
 
     def _token(self, name: str, token: Token, operator: Operator, by: str) -> _Change:
-        says = f"in {name}, `{self._line(token)}`: {token.text} is {by}"
-        return _Change(name, operator, Edit(token.start, token.end, by), says)
+        edit = Edit(token.start, token.end, by)
+        says = f"in {name}, `{self._line(edit)}`, with {by} for {token.text}"
+        return _Change(name, operator, edit, says)
 
-    def _line(self, token: Token) -> str:
-        """The line of a token, without what is before its first word and without its comment."""
+    def _line(self, edit: Edit) -> str:
+        """The line of an edit, as it is then, without its bullet and its comment."""
         text = self._module.text
-        begin, end = text.rfind("\n", 0, token.start) + 1, text.find("\n", token.end)
-        line = text[begin:end].split("\\*")[0]
+        begin, end = text.rfind("\n", 0, edit.start) + 1, text.find("\n", edit.end)
+        line = f"{text[begin : edit.start]}{edit.by}{text[edit.end : end]}".split("\\*")[0]
         return " ".join(line.split()).removeprefix("/\\ ").removeprefix("\\/ ")
 
     def _text(self, body: Body, span: tuple[int, int]) -> str:
@@ -689,7 +691,7 @@ class _Judge:
 
     def _ask(self, model: manifest.Model, text: str) -> tuple[tlc.Outcome, dot.Graph]:
         check = self._check(model, text, self._manifest.properties_of(model))
-        return tlc.graph(self._tool, check, self._module.variables, limit_seconds=LIMIT_SECONDS)
+        return tlc.graph(self._tool, check, self._module.variables, whole=True, limit_seconds=LIMIT_SECONDS)
 
     def _run(self, model: manifest.Model, text: str, *names: str) -> tlc.Outcome:
         check = self._check(model, text, names or self._manifest.properties_of(model))

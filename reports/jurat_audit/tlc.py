@@ -237,13 +237,22 @@ def run(tlc: Tlc, check: Check, *, limit_seconds: float = LIMIT_SECONDS) -> Outc
 
 
 def graph(
-    tlc: Tlc, check: Check, variables: Sequence[str], *, limit_seconds: float = LIMIT_SECONDS
+    tlc: Tlc,
+    check: Check,
+    variables: Sequence[str],
+    *,
+    whole: bool = False,
+    limit_seconds: float = LIMIT_SECONDS,
 ) -> tuple[Outcome, dot.Graph]:
-    """Ask, and have the state graph written and read: all of it, or as far as TLC went."""
+    """Ask, and have the state graph written and read: all of it, or as far as TLC went.
+
+    With `whole` it is read only if everything holds, and empty if not.  TLC leaves its dump in the
+    middle of a line when an initial state violates something.
+    """
     with tempfile.TemporaryDirectory(prefix="jurat-tlc-") as folder:
         dump = Path(folder, f"{check.module}.dot")
         outcome = _run_in(Path(folder), tlc, check, ("-dump", "dot,actionlabels", dump.name), limit_seconds)
-        if outcome.found in (Found.ERROR, Found.UNDETERMINED):
+        if outcome.found in (Found.ERROR, Found.UNDETERMINED) or (whole and not outcome.complete):
             return outcome, dot.Graph(initial=set(), states=set(), edges=set())
         found = dot.read(dump, variables)
     if outcome.complete and len(found.states) != outcome.distinct:
