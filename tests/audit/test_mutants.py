@@ -290,6 +290,22 @@ def test_no_law_of_the_project_is_ever_changed() -> None:
                 ), mutant.id
 
 
+def test_no_law_of_the_project_is_made_of_actions() -> None:
+    """Actions are changed where they stand: a law may ask whether one is enabled, and nothing else of it."""
+    models = load(TLA)
+    for name, spec in models.modules.items():
+        module = Module(name, models.sources[name])
+        rule = set(module.reachable("Next", *spec.liveness.values()))
+        for law in set(module.reachable(*spec.properties, *spec.reached)) - rule:
+            body = module.body(law)
+            asked: set[int] = set()
+            for at, token in enumerate(body.tokens):
+                if token.text == "ENABLED":
+                    asked.update(range(at + 1, body.closing.get(at + 1, at + 1) + 1))
+            used = {token.text for at, token in enumerate(body.tokens) if at not in asked}
+            assert not {each for each in used & rule if module.is_action(each)}, law
+
+
 # --- names and samples ---------------------------------------------------------------------------
 
 
