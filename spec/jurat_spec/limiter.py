@@ -199,9 +199,13 @@ def window(machine: RateLimiter, s: State) -> bool:
 def work_conserving(machine: RateLimiter, s: State) -> bool:
     """A start is refused only if it would break the law now."""
     starts = any(label == "Start" for label, _ in machine.successors(s))
-    return s.waiting <= 0 or starts or any(
-        _starts_in(s, begin, s.now) + 1 + _rounded(s) > _allowed(machine, s, begin, s.now)
-        for begin in range(s.now + 1)
+    return (
+        s.waiting <= 0
+        or starts
+        or any(
+            _starts_in(s, begin, s.now) + 1 + _rounded(s) > _allowed(machine, s, begin, s.now)
+            for begin in range(s.now + 1)
+        )
     )
 
 
