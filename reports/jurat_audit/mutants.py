@@ -56,6 +56,9 @@ LIMIT_SECONDS = 120.0
 STATES_TIMES, STATES_PLUS = 20, 1_000
 """A mutant may have so many times the states of its model, and so many more, before it is undetermined."""
 
+NOT_TLA = 150
+"""The exit status with which TLC refuses a text that is not TLA+: a fault of the mutator, and no verdict."""
+
 BOUND = "MutantBound"
 COPY = "{}_m"
 NEXT = "Next"
@@ -631,13 +634,18 @@ class _Judge:
         self._text = Module(name, models.sources[name])
         chosen = [models.model(each) for each in self._module.mutation]
         self._models = sorted(chosen, key=lambda model: model.checks != "safety")  # liveness is dearer
-        self._reached = [case for case in models.must_fail if case.property in self._module.reached]
+        self._reached = [
+            case
+            for case in models.must_fail
+            if case.property in self._module.reached and models.model(case.model).module == name
+        ]
         self._graphs: dict[str, dot.Graph] = {}
         self.problems: list[str] = []
         if not chosen:
             self.problems.append(f"{name}: {manifest.FILE} names no mutation models for it")
         for model in self._models:
-            outcome, graph = self._ask(model, models.sources[name])
+            question = models.check(model)  # that of the link `model`, so that one answer serves both
+            outcome, graph = tlc.graph(tool, question, self._module.variables, whole=True)
             if outcome.found is tlc.Found.OK:
                 self._graphs[model.name] = graph
             else:
@@ -718,7 +726,8 @@ class _Trial:
         """Note what TLC answered."""
         self._seconds += outcome.seconds
         if outcome.found is tlc.Found.ERROR:
-            self.excuse = self.excuse or (Verdict.INVALID, outcome.error)
+            verdict = Verdict.UNDETERMINED if outcome.exit_status == NOT_TLA else Verdict.INVALID
+            self.excuse = self.excuse or (verdict, outcome.error)
         elif outcome.found is tlc.Found.UNDETERMINED:
             self.excuse = self.excuse or (Verdict.UNDETERMINED, outcome.error)
         elif outcome.violated == BOUND:

@@ -435,6 +435,16 @@ def test_what_tlc_cannot_evaluate_is_no_kill(tmp_path: Path) -> None:
     assert (answer.figures["mutants_killed"], answer.figures["mutants_invalid"]) == (0, 1)
 
 
+def test_what_is_not_tla_is_a_problem(tmp_path: Path) -> None:
+    """The mutator has made it, and has to be corrected."""
+    models = counter(tmp_path)
+    [mutant] = (each for each in mutants_of(models) if each.id == "Counter.Up.comparison.1")
+    broken = replace(mutant, text=mutant.text.replace("n <= Top", "n <= ", 1))
+    answer = mutants.campaign(models, tlc.locate(), [broken], Silent())
+    assert answer.results[0].verdict is Verdict.UNDETERMINED
+    assert answer.problems[0].startswith("Counter.Up.comparison.1: undetermined: ***Parse Error***")
+
+
 def test_a_bound_that_is_reached_is_no_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is undetermined, and a problem."""
     monkeypatch.setattr(mutants, "STATES_PLUS", 0)
