@@ -159,5 +159,6 @@ NeverAllCancelled == waiting > 0 \/ starts # <<>>
 NeverAllStarted   == Len(starts) < Tasks
 NeverAtTheHorizon == now < Horizon
 NeverChangedOften == Len(tenures) <= Changes
-NeverChangedBack  == \A i \in 3..Len(tenures) : <<tenures[i][2], tenures[i][3]>> # <<Num, Den>>
+NeverChangedBack  == \A i \in 3..Len(tenures) : LET Rate(j) == <<tenures[j][2], tenures[j][3]>>
+                                                 IN  Rate(i) = <<Num, Den>> => Rate(i - 1) = Rate(i)
 =============================================================================

@@ -191,11 +191,14 @@ TypeOK ==
 OneTaskPerKey == \A n \in Names : Cardinality({t \in Retained : key[t] = n}) <= 1
 
 \* section 2 "a failed registration poisons nothing": a key names a retained task that has it
-KeyNamesTask == \A n \in Names : holder[n] # 0 => holder[n] \in Retained /\ key[holder[n]] = n
+\* and RG-1 "memory stays bounded": of a task that is not retained neither key nor request is
+KeyNamesTask ==
+    /\ \A n \in Names : holder[n] # 0 => holder[n] \in Retained /\ key[holder[n]] = n
+    /\ \A t \in Ids \ Retained : key[t] = 0 /\ request[t] = "none"
 
 \* GR-2 "conflicting reuse is answered as a conflict"; section 2 "while the task is retained,
 \* same key and same request => same task"
-SameKeySameTask == \A t \in Retained : key[t] # 0 => \A i \in Ids, r \in Requests :
+SameKeySameTask == \A t \in Retained : key[t] # 0 => request[t] \in Requests /\ \A i \in Ids, r \in Requests :
     Answer(i, key[t], r) = IF r = request[t] THEN <<"attached", t>> ELSE <<"conflict", 0>>
 
 \* GR-2 "conflicting reuse is answered as a conflict"; decision 3 "no limit is never the default for
@@ -204,8 +207,11 @@ OneTrueAnswer == \A i \in Ids, k \in AnyKey, r \in Requests :
     /\ Cardinality(Rows(i, k, r)) = 1
     /\ \A a \in Rows(i, k, r) : IsTrue(a, i, k, r)
 
-\* decision 6 "an abandoned thread is named": so its task stays, as long as the function does
-StuckIsNamed == \A t \in stuck : status[t] = "ended"
+\* decision 6 "an abandoned thread is named": so its task stays until the function comes
+\* back, which it may at any moment
+StuckIsNamed == \A t \in Ids :
+    /\ t \in stuck => status[t] = "ended"
+    /\ t \in stuck <=> ENABLED (LateReturn(t) /\ t \notin stuck')
 
 \* section 2: over the limit => Evict is enabled whenever something is evictable
 OverLimitImpliesEvictEnabled == Overdue # {} => ENABLED (\E t \in Ids : Evict(t))

@@ -211,14 +211,16 @@ def one_task_per_key(machine: Registry, s: State) -> bool:
     return all(keys.count(name) <= 1 for name in range(1, machine.keys + 1))
 
 
-@LAWS.of_state('section 2 "a failed registration poisons nothing"')
+@LAWS.of_state('section 2 "a failed registration poisons nothing"; RG-1 "memory stays bounded"')
 def key_names_task(_: Registry, s: State) -> bool:
-    """A key that names something names a retained task that has it."""
-    return all(
+    """A key that names something names a retained task that has it; what is forgotten has none."""
+    named = all(
         task in _retained(s) and s.key[task - 1] == name
         for name, task in enumerate(s.holder, start=1)
         if task
     )
+    gone = s.having("absent")
+    return named and all(s.key[task - 1] == 0 and s.request[task - 1] == "none" for task in gone)
 
 
 @LAWS.of_state(
@@ -227,11 +229,11 @@ def key_names_task(_: Registry, s: State) -> bool:
 )
 def same_key_same_task(machine: Registry, s: State) -> bool:
     """Whoever comes with the key of a retained task gets that task, or a conflict."""
-    return all(
+    keyed = [task for task in _retained(s) if s.key[task - 1]]
+    return all(s.request[task - 1] in REQUESTS for task in keyed) and all(
         machine.answer(s, any_id, s.key[task - 1], request)
         == (("attached", task) if request == s.request[task - 1] else ("conflict", 0))
-        for task in _retained(s)
-        if s.key[task - 1]
+        for task in keyed
         for any_id in range(1, machine.tasks + 1)
         for request in REQUESTS
     )
@@ -271,9 +273,10 @@ def one_true_answer(machine: Registry, s: State) -> bool:
 
 
 @LAWS.of_state('decision 6 "an abandoned thread is named": its task stays as long as its function does')
-def stuck_is_named(_: Registry, s: State) -> bool:
-    """What is still on a thread is a retained task that has ended."""
-    return s.stuck <= s.having("ended")
+def stuck_is_named(machine: Registry, s: State) -> bool:
+    """What is still on a thread is a retained task that has ended, and may come back at any moment."""
+    back = {s.stuck - after.stuck for label, after in machine.successors(s) if label == "LateReturn"}
+    return s.stuck <= s.having("ended") and back == {frozenset({task}) for task in s.stuck}
 
 
 @LAWS.of_state("section 2: over the limit => Evict is enabled whenever something is evictable")

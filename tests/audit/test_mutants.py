@@ -439,7 +439,7 @@ def test_what_is_not_tla_is_a_problem(tmp_path: Path) -> None:
     """The mutator has made it, and has to be corrected."""
     models = counter(tmp_path)
     [mutant] = (each for each in mutants_of(models) if each.id == "Counter.Up.comparison.1")
-    broken = replace(mutant, text=mutant.text.replace("n <= Top", "n <= ", 1))
+    broken = replace(mutant, text=mutant.text.replace("Up == ", "Up = ", 1))
     answer = mutants.campaign(models, tlc.locate(), [broken], Silent())
     assert answer.results[0].verdict is Verdict.UNDETERMINED
     assert answer.problems[0].startswith("Counter.Up.comparison.1: undetermined: ***Parse Error***")
