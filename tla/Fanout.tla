@@ -86,9 +86,8 @@ GiveUp(s) ==
     /\ IsOffered(s) /\ IsDropped(s)
     /\ UNCHANGED <<published, closed, status, since, buffer, delivered, last>>
 
-\* Nothing more is published; what is in flight goes on.
+\* Nothing more is published; what is in flight goes on.  Closing again changes nothing.
 Close ==
-    /\ ~closed
     /\ closed' = TRUE
     /\ UNCHANGED <<published, offering, status, since, buffer, delivered, last, dropped>>
 
@@ -226,4 +225,12 @@ PublisherSpec == Spec /\ PublisherFairness
 
 \* section 2: a blocking subscriber slows a worker at most by its bound; then dropped, and counted
 WorkerGoesOn == (offering # {}) ~> (offering = {})
+
+----------------------------------------------------------------------------
+(* Reached: each of these is false somewhere. *)
+
+NeverFull         == \A s \in Subs : HasRoom(s)
+NeverAllPublished == published < Publications
+NeverGivenUp      == \A s \in Subs : Policy(s) = "block" => dropped[s] = 0
+NeverEnded        == \A s \in Subs : status[s] # "ended"
 =============================================================================

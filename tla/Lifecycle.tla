@@ -678,33 +678,6 @@ GraceIsOfTheStop == [][grace_spent' # grace_spent => phase = "stopping" /\ grace
 RefinesObservable == [][Client!Next]_<<Seen, attempts, phase = "open", phase = "stopped">>
 
 ----------------------------------------------------------------------------
-(* Reached.  Each of these is false somewhere: what it says is never so, is so in some model. *)
-
-NeverFull         == HasRoom
-NeverOverFull     == WaitingCount <= QueueMax
-NeverOutOfSlots   == ~\E t \in In({"queued"}) : ThreadsTaken >= threads
-NeverAtQueueCap   == ~\E t \in In({"queued"}) : SlotIsFree /\ ~QueueHasRoom(t)
-NeverAtKeyCap     == ~\E t \in In({"queued"}) : SlotIsFree /\ ~KeyHasRoom(t)
-NeverOutOfPermits == ~\E t \in In({"queued"}) : SlotIsFree /\ Burst > 0 /\ permits = 0
-NeverOutOfQueuePermits == ~\E t \in In({"queued"}) :
-                             SlotIsFree /\ QueueBurst > 0 /\ queue_permits[QueueOf(t)] = 0
-
-NeverLastRetry    == ~\E t \in Tasks : MaxRetries > 0 /\ attempts[t] = MaxRetries + 1
-NeverOverdueWaiting == ~\E t \in In(Waiting) : overdue[t]
-NeverOverdueRunning == ~\E t \in In({"running"}) : overdue[t]
-NeverAttemptOver  == ~\E t \in In({"running"}) : attempt_over[t]
-NeverAllFail      == ~\A t \in Tasks : status[t] = "failed"
-NeverAllAbandoned == ~\A t \in Tasks : status[t] = "abandoned"
-NeverBackAfterTheEnd == ~(phase = "stopped" /\ \E t \in In({"abandoned"}) : executing[t] = 0)
-NeverShrunk       == ThreadsTaken <= threads
-NeverWaitsPaused  == ~\E t \in In({"queued"}) : SlotIsFree /\ IsPaused(t)
-NeverKeyOfEnded   == In(Terminal) \cap Keyed = {}
-NeverKeyAgain     == Cardinality({t \in Keyed : t <= admitted}) <= 1
-NeverRetriesWhenFull == ~(~HasRoom /\ In({"retrying"}) # {})
-NeverRetriesInDrain == ~(phase = "draining" /\ pending = "finish" /\ In({"retrying"}) # {})
-NeverPermitWaitInDrain == ~\E t \in In({"queued"}) : phase = "draining" /\ Burst > 0 /\ permits = 0
-
-----------------------------------------------------------------------------
 (* Liveness.  Fairness is assumed only of what the worker guarantees by     *)
 (* itself, and of users' functions where they are said to return.           *)
 (* StopCompletes assumes nothing of them: they may never come back.         *)
@@ -759,4 +732,30 @@ EveryAcceptedTaskEnds == \A t \in Tasks : (status[t] \in Live) ~> (status[t] \no
 
 \* decision 6: an abandoned function that comes back after all is recorded
 LateReturnIsRecorded == \A t \in Tasks : (executing[t] > 0) ~> (executing[t] = 0)
+----------------------------------------------------------------------------
+(* Reached: each of these is false somewhere. *)
+
+NeverFull         == HasRoom
+NeverOverFull     == WaitingCount <= QueueMax
+NeverOutOfSlots   == ~\E t \in In({"queued"}) : ThreadsTaken >= threads
+NeverAtQueueCap   == ~\E t \in In({"queued"}) : SlotIsFree /\ ~QueueHasRoom(t)
+NeverAtKeyCap     == ~\E t \in In({"queued"}) : SlotIsFree /\ ~KeyHasRoom(t)
+NeverOutOfPermits == ~\E t \in In({"queued"}) : SlotIsFree /\ Burst > 0 /\ permits = 0
+NeverOutOfQueuePermits == ~\E t \in In({"queued"}) :
+                             SlotIsFree /\ QueueBurst > 0 /\ queue_permits[QueueOf(t)] = 0
+
+NeverLastRetry    == ~\E t \in Tasks : MaxRetries > 0 /\ attempts[t] = MaxRetries + 1
+NeverOverdueWaiting == ~\E t \in In(Waiting) : overdue[t]
+NeverOverdueRunning == ~\E t \in In({"running"}) : overdue[t]
+NeverAttemptOver  == ~\E t \in In({"running"}) : attempt_over[t]
+NeverAllFail      == ~\A t \in Tasks : status[t] = "failed"
+NeverAllAbandoned == ~\A t \in Tasks : status[t] = "abandoned"
+NeverBackAfterTheEnd == ~(phase = "stopped" /\ \E t \in In({"abandoned"}) : executing[t] = 0)
+NeverShrunk       == ThreadsTaken <= threads
+NeverWaitsPaused  == ~\E t \in In({"queued"}) : SlotIsFree /\ IsPaused(t)
+NeverKeyOfEnded   == In(Terminal) \cap Keyed = {}
+NeverKeyAgain     == Cardinality({t \in Keyed : t <= admitted}) <= 1
+NeverRetriesWhenFull == ~(~HasRoom /\ In({"retrying"}) # {})
+NeverRetriesInDrain == ~(phase = "draining" /\ pending = "finish" /\ In({"retrying"}) # {})
+NeverPermitWaitInDrain == ~\E t \in In({"queued"}) : phase = "draining" /\ Burst > 0 /\ permits = 0
 =============================================================================

@@ -69,10 +69,10 @@ Cancel ==
     /\ waiting' = waiting - 1
     /\ UNCHANGED <<now, starts, tenures, tat>>
 
-\* What is owed is owed in starts, whatever a start is worth from now on.
+\* What is owed is owed in starts, whatever a start is worth from now on.  Setting the rate that
+\* is in force already is no exception, and changes no debt.
 SetRate(r) ==
     /\ Len(tenures) <= Changes
-    /\ r # <<PerTick, PerStart>>
     /\ tenures' = Append(tenures, <<now, r[1], r[2]>>)
     /\ tat' = now * r[1] + Up(Debt * r[2], PerStart)
     /\ UNCHANGED <<now, waiting, starts>>
@@ -140,7 +140,7 @@ Window == \A t \in 0..now : \A u \in t..now : StartsIn(t, u) * Parts <= Allowed(
 
 \* section 2: with a task that otherwise fits, the start is at the first permitted instant.
 \* So a start is refused only if it would break the law now.
-WorkConserving == ~Permitted =>
+WorkConserving == waiting > 0 /\ ~ENABLED Start =>
     \E t \in 0..now : (StartsIn(t, now) + 1) * Parts + Rounded(Len(tenures)) > Allowed(t, now)
 
 ----------------------------------------------------------------------------
@@ -150,4 +150,15 @@ WorkConserving == ~Permitted =>
 \* start for each start, and by nothing else
 OnePermitPerStart == [][now' = now /\ tenures' = tenures
     => tat' - Instant = IF Len(starts') = Len(starts) THEN tat - Instant ELSE Debt + PerStart]_vars
+
+----------------------------------------------------------------------------
+(* Reached: each of these is false somewhere. *)
+
+NeverExhausted    == Permitted
+NeverAllCancelled == waiting > 0 \/ starts # <<>>
+NeverAllStarted   == Len(starts) < Tasks
+NeverAtTheHorizon == now < Horizon
+NeverChangedOften == Len(tenures) <= Changes
+NeverChangedBack  == \A i \in 3..Len(tenures) : LET Rate(j) == <<tenures[j][2], tenures[j][3]>>
+                                                 IN  Rate(i) = <<Num, Den>> => Rate(i - 1) = Rate(i)
 =============================================================================

@@ -89,8 +89,8 @@ Call(i, k, r) == \/ Register(i, k, r)
                  \/ RejectIdUsed(i, k, r)
                  \/ RejectFull(i, k, r)
 
+\* Closing again changes nothing.
 Close ==
-    /\ open
     /\ open' = FALSE
     /\ UNCHANGED <<status, key, request, holder, ended, aged, stuck>>
 
@@ -155,6 +155,24 @@ Spec == Init /\ [][Next]_vars
 
 Retained == {t \in Ids : status[t] # "absent"}
 
+\* Which rows answer a call.
+Rows(i, k, r) == {a \in {"accepted", "attached", "conflict", "closed", "id_used", "full"} :
+                    \/ a = "accepted" /\ ENABLED Register(i, k, r)
+                    \/ a = "attached" /\ ENABLED Attach(i, k, r)
+                    \/ a = "conflict" /\ ENABLED RejectConflict(i, k, r)
+                    \/ a = "closed"   /\ ENABLED RejectClosed(i, k, r)
+                    \/ a = "id_used"  /\ ENABLED RejectIdUsed(i, k, r)
+                    \/ a = "full"     /\ ENABLED RejectFull(i, k, r)}
+
+Having(k)   == {t \in Retained : k # 0 /\ key[t] = k}
+HasSpace    == Cardinality({t \in Retained : status[t] = "live"}) < QueueMax
+IsTrue(a, i, k, r) == CASE a = "attached" -> \E t \in Having(k) : request[t] = r
+                        [] a = "conflict" -> \E t \in Having(k) : request[t] # r
+                        [] a = "closed"   -> ~open
+                        [] a = "id_used"  -> i \in Retained
+                        [] a = "full"     -> ~HasSpace
+                        [] OTHER          -> open /\ i \notin Retained /\ HasSpace
+
 \* A task that retention has to forget: it has ended, is off its thread, and there is a reason.
 Overdue == {t \in In("ended") \ stuck : Cardinality(In("ended")) > Keep \/ IsAged(t)}
 
@@ -173,15 +191,27 @@ TypeOK ==
 OneTaskPerKey == \A n \in Names : Cardinality({t \in Retained : key[t] = n}) <= 1
 
 \* section 2 "a failed registration poisons nothing": a key names a retained task that has it
-KeyNamesTask == \A n \in Names : holder[n] # 0 => holder[n] \in Retained /\ key[holder[n]] = n
+\* and RG-1 "memory stays bounded": of a task that is not retained neither key nor request is
+KeyNamesTask ==
+    /\ \A n \in Names : holder[n] # 0 => holder[n] \in Retained /\ key[holder[n]] = n
+    /\ \A t \in Ids \ Retained : key[t] = 0 /\ request[t] = "none"
 
 \* GR-2 "conflicting reuse is answered as a conflict"; section 2 "while the task is retained,
 \* same key and same request => same task"
-SameKeySameTask == \A t \in Retained : key[t] # 0 => \A i \in Ids, r \in Requests :
+SameKeySameTask == \A t \in Retained : key[t] # 0 => request[t] \in Requests /\ \A i \in Ids, r \in Requests :
     Answer(i, key[t], r) = IF r = request[t] THEN <<"attached", t>> ELSE <<"conflict", 0>>
 
-\* decision 6 "an abandoned thread is named": so its task stays, as long as the function does
-StuckIsNamed == \A t \in stuck : status[t] = "ended"
+\* GR-2 "conflicting reuse is answered as a conflict"; decision 3 "no limit is never the default for
+\* a queue": each call has one answer, and what the answer says of the registry is so
+OneTrueAnswer == \A i \in Ids, k \in AnyKey, r \in Requests :
+    /\ Cardinality(Rows(i, k, r)) = 1
+    /\ \A a \in Rows(i, k, r) : IsTrue(a, i, k, r)
+
+\* decision 6 "an abandoned thread is named": so its task stays until the function comes
+\* back, which it may at any moment
+StuckIsNamed == \A t \in Ids :
+    /\ t \in stuck => status[t] = "ended"
+    /\ t \in stuck <=> ENABLED (LateReturn(t) /\ t \notin stuck')
 
 \* section 2: over the limit => Evict is enabled whenever something is evictable
 OverLimitImpliesEvictEnabled == Overdue # {} => ENABLED (\E t \in Ids : Evict(t))
@@ -215,4 +245,12 @@ EvictSpec == Spec /\ Evicts
 
 \* RG-1 "memory stays bounded": what is over the limit goes, but for what is still on a thread
 SizeSettles == ~open ~> [](Overdue = {})
+
+----------------------------------------------------------------------------
+(* Reached: each of these is false somewhere. *)
+
+NeverFull       == ~IsFull
+NeverOverNumber == Len(ended) <= Keep
+NeverOverAge    == aged = 0
+NeverOvertaken  == \A t \in Ids : IsFirst(t) => t = ended[1]
 =============================================================================

@@ -10,6 +10,9 @@ the manifest names the properties that imply it; a manifest without either is re
 Each row names the smallest profile that runs it.  The default profile has an expected failure
 for each requirement that cites a property; the profile `deep` runs them all.
 
+Some that must fail have no edit.  Their property says that a limit is never *reached*, of a
+queue or a buffer that it is never full, and TLC must find the state in which it is.
+
 Beside each model stands what TLC answered when it was recorded: exit status, states, edges,
 depth.  The link `model` compares every one of these numbers.  A change of the rule changes
 them, and whoever changes the rule records them anew, on purpose, and has the difference in
@@ -29,7 +32,7 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,6 +84,13 @@ class Module:
     """Constants with their values where a model does not say otherwise."""
     implied: Mapping[str, str]
     """Properties without a model of their own that must fail, and why they cannot have one."""
+    reached: tuple[str, ...] = ()
+    """Predicates that say of a limit that it is never reached, and are each false in some model."""
+    mutation: tuple[str, ...] = ()
+    """The models that judge the mutants of the module: small ones, for each property one at least."""
+    judged: tuple[str, ...] = ()
+    """Words of the rule that properties are about, being what the machine answers: there, too, they
+    are as a mutant has them, while all other words mean in a property what they always did."""
 
     @property
     def safety(self) -> tuple[str, ...]:
@@ -143,17 +153,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MustFail:
-    """A model with one defect, which one property must find."""
+    """A model with one defect, which one property must find; or one that must reach a limit."""
 
     name: str
     says: str
-    """What is wrong in it."""
+    """What is wrong in it, or what is reached."""
     model: str
     """The model that it is, but for the edit."""
     property: str
     profile: str
     """The smallest profile that runs it.  The default one needs a failure for each requirement."""
-    edit: Edit
+    edit: Edit | None
+    """None if the property says that something is never reached, in a module that is right."""
     expect: Failure
 
 
@@ -196,14 +207,17 @@ class Manifest:
             if name not in defaults or defaults[name] != value
         )
 
-    def check(self, model: Model) -> tlc.Check:
-        """The question to TLC that a model is."""
+    def check(self, model: Model, properties: tuple[str, ...] = ()) -> tlc.Check:
+        """The question to TLC that a model is, about these properties if it is not about its own."""
         brief = model.expect.generated < BRIEF
-        return self._question(model, self.properties_of(model), self.sources, brief=brief)
+        names = properties or self.properties_of(model)
+        return self._question(model, names, self.sources, brief=brief)
 
     def check_failing(self, case: MustFail) -> tlc.Check:
-        """The question to TLC that a model which must fail is: one edit, one property."""
+        """The question to TLC that a model which must fail is: one edit or none, and one property."""
         model = self.model(case.model)
+        if case.edit is None:
+            return self._question(model, (case.property,), self.sources, brief=True)
         edited = {**self.sources, model.module: edited_text(self.sources[model.module], case.edit, case.name)}
         return self._question(model, (case.property,), edited, brief=True)
 
@@ -211,14 +225,15 @@ class Manifest:
         self, model: Model, names: tuple[str, ...], sources: Mapping[str, str], *, brief: bool = False
     ) -> tlc.Check:
         module = self.modules[model.module]
+        of_states = (*module.invariants, *module.reached)
         specifications = {module.liveness.get(name, SAFETY) for name in names}
         return tlc.Check(
             module=model.module,
             sources=sources,
             constants=model.constants,
             specification=specifications.pop(),
-            invariants=tuple(name for name in names if name in module.invariants),
-            properties=tuple(name for name in names if name not in module.invariants),
+            invariants=tuple(name for name in names if name in of_states),
+            properties=tuple(name for name in names if name not in of_states),
             brief=brief,
         )
 
@@ -285,13 +300,15 @@ _Row = TypeVar("_Row")
 
 
 def _as(kind: type[_Row], row: dict[str, Any], **nested: type[Any]) -> _Row:
-    """A row of the file as its type.  Each field must be there, and nothing else."""
-    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]  # every _Row is a dataclass
-    if row.keys() != names:
-        odd = ", ".join(sorted(row.keys() ^ names))
+    """A row of the file as its type.  Each field must be there unless it has a default, and nothing else."""
+    known = fields(kind)  # type: ignore[arg-type]  # every _Row is a dataclass
+    needed = {each.name for each in known if each.default is MISSING}
+    if strange := (needed - row.keys()) | (row.keys() - {each.name for each in known}):
+        odd = ", ".join(sorted(strange))
         raise ManifestError(f"{FILE}: {row.get('name', kind.__name__)!r} lacks, or has too much: {odd}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return kind(**values | {name: _as(each, row[name]) for name, each in nested.items()})
+    inner = {name: _as(each, row[name]) for name, each in nested.items() if row[name] is not None}
+    return kind(**values | inner)
 
 
 def _check(manifest: Manifest) -> None:
@@ -307,11 +324,16 @@ def _check(manifest: Manifest) -> None:
         if module.name not in manifest.sources:
             raise ManifestError(f"{FILE}: no {module.name}.tla")
         _check_witnesses(module, manifest)
+        _check_mutation(module, manifest)
     for case in manifest.must_fail:
         module = manifest.modules[manifest.model(case.model).module]
-        if case.property not in module.properties:
+        if case.property not in (*module.properties, *module.reached):
             raise _stray(case.name, case.property)
         _check_row(case)
+        if (case.edit is None) != (case.property in module.reached):
+            raise ManifestError(
+                f"{FILE}: {case.name}: what must be reached has no edit, and all else has one"
+            )
 
 
 def _check_row(row: Model | MustFail) -> None:
@@ -335,8 +357,25 @@ def _check_witnesses(module: Module, manifest: Manifest) -> None:
             raise ManifestError(
                 f"{FILE}: {name} must be violated in a model that must fail, or else be implied"
             )
+    for name in module.reached:
+        if name not in violated:
+            raise ManifestError(f"{FILE}: {name} must be violated in a model that must fail")
     if strangers := sorted(module.implied.keys() - set(module.properties)):
         raise _stray(f"implied in {module.name}", strangers[0])
+
+
+def _check_mutation(module: Module, manifest: Manifest) -> None:
+    """The models that judge mutants are the module's own, and have all of its properties between them."""
+    if not module.mutation:
+        return
+    models = [manifest.model(name) for name in module.mutation]
+    for model in models:
+        if model.module != module.name:
+            raise _stray(f"mutation of {module.name}", model.name)
+    checked = {name for model in models for name in manifest.properties_of(model)}
+    for name in module.properties:
+        if name not in checked:
+            raise ManifestError(f"{FILE}: {name} is checked in no mutation model of {module.name}")
 
 
 def _stray(where: str, name: str) -> ManifestError:

@@ -258,11 +258,20 @@ def run(tlc: Tlc, check: Check, *, limit_seconds: float = LIMIT_SECONDS) -> Outc
 
 
 def graph(
-    tlc: Tlc, check: Check, variables: Sequence[str], *, limit_seconds: float = LIMIT_SECONDS
+    tlc: Tlc,
+    check: Check,
+    variables: Sequence[str],
+    *,
+    whole: bool = False,
+    limit_seconds: float = LIMIT_SECONDS,
 ) -> tuple[Outcome, dot.Graph]:
-    """Ask, and have the state graph written and read: all of it, or as far as TLC went."""
+    """Ask, and have the state graph written and read: all of it, or as far as TLC went.
+
+    With `whole` it is read only if everything holds, and empty if not.  TLC leaves its dump in the
+    middle of a line when an initial state violates something.
+    """
     with dumped(tlc, check, limit_seconds=limit_seconds) as (outcome, dump):
-        if dump is None:
+        if dump is None or (whole and not outcome.complete):
             return outcome, dot.Graph(initial=set(), numbers={}, steps=set())
         found = dot.read(dump, variables)
     check_dump(outcome, len(found.states))

@@ -143,8 +143,7 @@ class Fanout:
         """Each step that is allowed in a state."""
         if not s.closed and s.published < self.publications and not s.offering:
             yield "Publish", self.publish(s)
-        if not s.closed:
-            yield "Close", s._replace(closed=True)  # what is in flight goes on
+        yield "Close", s._replace(closed=True)  # what is in flight goes on
         for number in self.subscribers:
             if number in s.offering:
                 label, after = self.offer(s, number)

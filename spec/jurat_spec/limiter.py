@@ -112,9 +112,8 @@ class RateLimiter:
         if state.waiting > 0:
             yield "Cancel", self.cancel(state)
         if len(state.tenures) <= self.changes:
-            for rate in self.rates:
-                if rate != state.tenures[-1][1:]:
-                    yield "SetRate", self.set_rate(state, *rate)
+            for rate in dict.fromkeys(self.rates):
+                yield "SetRate", self.set_rate(state, *rate)
         if state.now < self.horizon:
             yield "PermitAccrues", state._replace(now=state.now + 1)
 
@@ -131,7 +130,10 @@ class RateLimiter:
         return state._replace(waiting=state.waiting - 1)
 
     def set_rate(self, state: State, num: int, den: int) -> State:
-        """What is owed is owed in starts, whatever a start is worth from now on."""
+        """What is owed is owed in starts, whatever a start is worth from now on.
+
+        Setting the rate that is in force already is no exception, and changes no debt.
+        """
         return state._replace(
             tenures=(*state.tenures, Tenure(state.now, num, den)),
             tat=state.now * num + _up(_debt(state) * den, state.tenures[-1].per_start),
@@ -196,9 +198,14 @@ def window(machine: RateLimiter, s: State) -> bool:
 @LAWS.of_state("section 2: with a task that otherwise fits, the start is at the first permitted instant")
 def work_conserving(machine: RateLimiter, s: State) -> bool:
     """A start is refused only if it would break the law now."""
-    return machine.permitted(s) or any(
-        _starts_in(s, begin, s.now) + 1 + _rounded(s) > _allowed(machine, s, begin, s.now)
-        for begin in range(s.now + 1)
+    starts = any(label == "Start" for label, _ in machine.successors(s))
+    return (
+        s.waiting <= 0
+        or starts
+        or any(
+            _starts_in(s, begin, s.now) + 1 + _rounded(s) > _allowed(machine, s, begin, s.now)
+            for begin in range(s.now + 1)
+        )
     )
 
 

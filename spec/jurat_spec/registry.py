@@ -117,13 +117,8 @@ class Registry:
         for task in range(1, self.tasks + 1):
             for key in range(self.keys + 1):
                 for request in REQUESTS:
-                    answer, _ = self.answer(s, task, key, request)
-                    if answer == "accepted":
-                        yield "Register", self.register(s, task, key, request)
-                    else:  # a refusal changes nothing, and neither does finding the task there
-                        yield LABELS[answer], s
-        if s.open:
-            yield "Close", s._replace(open=False)
+                    yield from self.call(s, task, key, request)
+        yield "Close", s._replace(open=False)
         for task in s.having("live"):
             yield "End", self.end(s, task)
             yield "Abandon", self.end(s, task)._replace(stuck=s.stuck | {task})
@@ -133,6 +128,14 @@ class Registry:
             yield "AgePasses", s._replace(aged=s.aged + 1)
         if (leaving := self.evictable(s)) is not None:
             yield "Evict", self.evict(s, leaving)
+
+    def call(self, s: State, task: int, key: int, request: Request) -> Iterator[tuple[str, State]]:
+        """The step that answers a caller."""
+        answer, _ = self.answer(s, task, key, request)
+        if answer == "accepted":
+            yield "Register", self.register(s, task, key, request)
+        else:  # a refusal changes nothing, and neither does finding the task there
+            yield LABELS[answer], s
 
     def register(self, s: State, task: int, key: int, request: Request) -> State:
         """It is live, and its key names it."""
@@ -208,14 +211,16 @@ def one_task_per_key(machine: Registry, s: State) -> bool:
     return all(keys.count(name) <= 1 for name in range(1, machine.keys + 1))
 
 
-@LAWS.of_state('section 2 "a failed registration poisons nothing"')
+@LAWS.of_state('section 2 "a failed registration poisons nothing"; RG-1 "memory stays bounded"')
 def key_names_task(_: Registry, s: State) -> bool:
-    """A key that names something names a retained task that has it."""
-    return all(
+    """A key that names something names a retained task that has it; what is forgotten has none."""
+    named = all(
         task in _retained(s) and s.key[task - 1] == name
         for name, task in enumerate(s.holder, start=1)
         if task
     )
+    gone = s.having("absent")
+    return named and all(s.key[task - 1] == 0 and s.request[task - 1] == "none" for task in gone)
 
 
 @LAWS.of_state(
@@ -224,20 +229,54 @@ def key_names_task(_: Registry, s: State) -> bool:
 )
 def same_key_same_task(machine: Registry, s: State) -> bool:
     """Whoever comes with the key of a retained task gets that task, or a conflict."""
-    return all(
+    keyed = [task for task in _retained(s) if s.key[task - 1]]
+    return all(s.request[task - 1] in REQUESTS for task in keyed) and all(
         machine.answer(s, any_id, s.key[task - 1], request)
         == (("attached", task) if request == s.request[task - 1] else ("conflict", 0))
-        for task in _retained(s)
-        if s.key[task - 1]
+        for task in keyed
         for any_id in range(1, machine.tasks + 1)
         for request in REQUESTS
     )
 
 
+def _is_true(machine: Registry, s: State, label: str, task: int, key: int, request: Request) -> bool:
+    """Whether what the answer says of the registry is so."""
+    known = {s.request[each - 1] for each in _retained(s) if key and s.key[each - 1] == key}
+    space = len(s.having("live")) < machine.queue_max
+    match label:
+        case "Attach":
+            return request in known
+        case "RejectConflict":
+            return bool(known - {request})
+        case "RejectClosed":
+            return not s.open
+        case "RejectIdUsed":
+            return task in _retained(s)
+        case "RejectFull":
+            return not space
+    return s.open and task not in _retained(s) and space
+
+
+@LAWS.of_state(
+    'GR-2 "conflicting reuse is answered as a conflict"; decision 3 "no limit is never the default '
+    'for a queue"'
+)
+def one_true_answer(machine: Registry, s: State) -> bool:
+    """Each call has one answer, and what the answer says of the registry is so."""
+    for task in range(1, machine.tasks + 1):
+        for key in range(machine.keys + 1):
+            for request in REQUESTS:
+                labels = [label for label, _ in machine.call(s, task, key, request)]
+                if len(labels) != 1 or not _is_true(machine, s, labels[0], task, key, request):
+                    return False
+    return True
+
+
 @LAWS.of_state('decision 6 "an abandoned thread is named": its task stays as long as its function does')
-def stuck_is_named(_: Registry, s: State) -> bool:
-    """What is still on a thread is a retained task that has ended."""
-    return s.stuck <= s.having("ended")
+def stuck_is_named(machine: Registry, s: State) -> bool:
+    """What is still on a thread is a retained task that has ended, and may come back at any moment."""
+    back = {s.stuck - after.stuck for label, after in machine.successors(s) if label == "LateReturn"}
+    return s.stuck <= s.having("ended") and back == {frozenset({task}) for task in s.stuck}
 
 
 @LAWS.of_state("section 2: over the limit => Evict is enabled whenever something is evictable")

@@ -27,7 +27,7 @@ RULE = PROJECT.sources["Lifecycle"]
 START = lifecycle.ACTIONS["Start"]
 
 
-def compared(rule: str = RULE, *, constants: Mapping[str, int] | None = None) -> LinkResult:
+def compared(rule: str = RULE, *, constants: Mapping[str, tlc.Constant] | None = None) -> LinkResult:
     """What the link says of a small configuration: two tasks for one thread and a queue of two."""
     constants = {**PROJECT.modules["Lifecycle"].defaults, **(constants or {})}
     small = replace(PROJECT.model("two-threads"), name="small", constants=constants)
@@ -54,9 +54,7 @@ def test_the_two_are_the_same_rule() -> None:
     states, edges = len(graph.states), len(graph.edges)
     assert result.figures == {"configurations": 1, "states": states, "edges": edges}
     [table] = result.details["tables"]
-    assert table["rows"] == [
-        ["small", "Lifecycle", "", states, edges, graph.depth, "yes"]
-    ]
+    assert table["rows"] == [["small", "Lifecycle", "", states, edges, graph.depth, "yes"]]
     assert states > 500
 
 

@@ -29,7 +29,7 @@ def test_the_manifest_of_the_project_is_whole() -> None:
     models = load(TLA)
     for module in models.modules.values():
         cases = [case for case in models.must_fail if models.model(case.model).module == module.name]
-        assert {case.property for case in cases} == set(module.properties)
+        assert {case.property for case in cases} == {*module.properties, *module.reached}
 
 
 def test_each_module_is_in_the_manifest() -> None:
@@ -46,6 +46,8 @@ def test_no_property_of_the_module_is_left_out(name: str) -> None:
     defined = set(re.findall(r"^(\w+) == \[\]\[", text, re.MULTILINE))
     assert set(module.action_properties) == defined
     assert set(module.liveness) == set(re.findall(r"^(\w+) == .*(?: ~> |\[\]<>)", text, re.MULTILINE))
+    _, _, reached = text.partition("(* Reached: each of these is false somewhere. *)")
+    assert set(module.reached) == set(re.findall(r"^(\w+)\s*==", reached, re.MULTILINE))
     invariants = text[text.index("(* Invariants.") : text.index("(* Action properties")]
     helpers = {"Rows"}
     assert (
@@ -73,11 +75,12 @@ def test_the_file_is_written_as_it_would_be_recorded() -> None:
 
 
 def test_defects_are_single_edits_that_change_something() -> None:
-    """And the module itself is untouched."""
+    """And the module itself is untouched, as it is where a limit must be reached."""
     models = load(TLA)
     for case in models.must_fail:
         asked = models.check_failing(case)
-        assert asked.sources[asked.module] != models.sources[asked.module]
+        reached = case.property in models.modules[asked.module].reached
+        assert (asked.sources[asked.module] == models.sources[asked.module]) == reached
         assert asked.invariants + asked.properties == (case.property,)
 
 
