@@ -295,7 +295,7 @@ def lifecycle_picture(*, wide: bool) -> str:
     ways = _grouped(lifecycle_edges())
     notes = {before: labels for (before, after), labels in ways.items() if before == after}
     changes = {pair: labels for pair, labels in ways.items() if pair[0] != pair[1]}
-    missing = [status for status in STATUSES if status not in plan.boxes]
+    missing: list[str] = [status for status in STATUSES if status not in plan.boxes]
     missing += [f"{before} to {after}" for before, after in changes if (before, after) not in plan.routes]
     if missing:
         raise AuditError(f"the picture of the lifecycle has no place for {', '.join(missing)}")
