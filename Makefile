@@ -24,7 +24,7 @@ INSTALLED := $(VENV)/.installed-$(call digest,$(LOCK) pyproject.toml)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -qq
 
-.PHONY: help setup report test check fmt lock clean
+.PHONY: help setup report deep sabotage test check fmt lock clean
 
 help: ## list the habits of this repository
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1\t\2/p' Makefile
@@ -33,7 +33,13 @@ setup: $(INSTALLED) ## make .venv from the lock (quick when nothing changed)
 	@:
 
 report: setup ## run the whole chain of evidence and write reports/
-	@$(BIN)/jurat audit
+	@$(BIN)/jurat audit $(AUDIT_FLAGS)
+
+deep: setup ## run the deep campaign (large budgets) and write reports/deep/
+	@$(BIN)/jurat audit --profile deep $(AUDIT_FLAGS)
+
+sabotage: setup ## plant a fault for each link in a copy, and see each go red by name
+	@$(BIN)/python -m jurat_audit.sabotage
 
 test: setup ## run every test
 	@$(BIN)/python -m pytest
@@ -62,6 +68,8 @@ clean: ## remove everything that a target here has made, except the committed re
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UPGRADE ?=
+# Such as AUDIT_FLAGS=--no-cache, which asks TLC everything again.
+AUDIT_FLAGS ?=
 
 $(LOCKED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

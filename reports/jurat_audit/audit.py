@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jurat_sim.errors import BenchError
 
-from . import evidence, progress
+from . import deep, evidence, progress
 from .errors import AuditError, UnknownLink
 from .link import LinkResult, Profile, Verdict
 from .requirements import LINKS, Finding, Table, judge, load_table, overall
@@ -45,6 +45,8 @@ class Audit:
     table: Table
     findings: tuple[Finding, ...]
     verdict: Verdict
+    deep: deep.Deep = field(default_factory=deep.Deep)
+    """The deep campaign that is committed."""
     envelope: dict[str, object] = field(default_factory=dict)
     """When, on what and how long: for `run.json`, never for the report."""
 
@@ -76,6 +78,7 @@ def run_link(id: str, profile: Profile, stream: TextIO) -> LinkResult:
 def run_audit(profile: Profile, *, root: Path, stream: TextIO) -> Audit:
     """Run the whole chain.  Raises `AuditError` when a part of it could not be tried."""
     table, subject = load_table(), subject_of(root)
+    campaign = deep.committed(root, subject)
     started = datetime.now(UTC)
     seconds: dict[str, float] = {}
     links = []
@@ -98,7 +101,8 @@ def run_audit(profile: Profile, *, root: Path, stream: TextIO) -> Audit:
         tests=tests,
         table=table,
         findings=findings,
-        verdict=overall(links, tests, findings),
+        verdict=Verdict.FAIL if campaign.fails else overall(links, tests, findings),
+        deep=campaign,
         envelope={
             "started": started.isoformat(timespec="seconds"),
             "seconds": seconds,
@@ -107,3 +111,12 @@ def run_audit(profile: Profile, *, root: Path, stream: TextIO) -> Audit:
             "platform": platform.platform(),
         },
     )
+
+
+def run_deep(profile: Profile, *, root: Path, stream: TextIO) -> dict[str, Any]:
+    """Run the deep campaign: the content of `deep.json`.  Raises `AuditError` as `run_audit` does."""
+    subject = subject_of(root)
+    links = [run_link(id, profile, stream) for id in deep.LINKS]
+    if changed := subject_of(root).changed_from(subject):
+        raise AuditError(f"the sources changed while the campaign ran, so run it again: {', '.join(changed)}")
+    return deep.content_of(links, subject, root=root)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -23,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import write
-from .audit import COMMITTED_PYTHON, EXIT_STATUS, default_folder, run_audit, run_link
+from . import cache, deep, write
+from .audit import COMMITTED_PYTHON, EXIT_STATUS, default_folder, run_audit, run_deep, run_link
 from .content import canonical_json
 from .errors import AuditError, UsageError
 from .link import Verdict, profile_named
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .audit import Audit
-    from .link import LinkResult
+    from .link import LinkResult, Profile
 
 INTERRUPTED = 130  # what a shell says of a program that was ended by Ctrl-C
 STYLES = {
@@ -99,18 +100,30 @@ def audit(
         Path | None, typer.Option(help="The folder to write into.", show_default="reports/")
     ] = None,
     link: Annotated[str | None, typer.Option(help="Run this link alone, and write nothing.")] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Ask TLC everything again, whatever it has answered before.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> int:
-    """Run the whole chain of evidence and write the report.
+    """Run the whole chain of evidence and write the report; with --profile deep, the deep campaign.
 
     Exit status: 0 the evidence holds, 1 it does not, 2 it could not be made, 3 undetermined.
     """
     chosen = profile_named(profile)
     root = project_root()
-    if link is not None:
-        if out is not None:
-            raise UsageError("--link writes nothing, so it takes no --out")
-        return _show_link(run_link(link, chosen, sys.stderr), as_json=json)
+    if link is not None and out is not None:
+        raise UsageError("--link writes nothing, so it takes no --out")
+    with cache.opened(root, fresh=no_cache) as answers:
+        chosen = replace(chosen, answers=answers)
+        if link is not None:
+            return _show_link(run_link(link, chosen, sys.stderr), as_json=json)
+        if chosen.name == "deep":
+            return _deep_campaign(chosen, root, out, as_json=json)
+        return _whole_audit(chosen, root, out, as_json=json)
+
+
+def _whole_audit(chosen: Profile, root: Path, out: Path | None, *, as_json: bool) -> int:
+    """Run every link, write the report, and show it."""
     folder = (default_folder(root) if out is None else out).absolute()
     if out is None:
         folder.parent.mkdir(exist_ok=True)
@@ -118,11 +131,35 @@ def audit(
     found = run_audit(chosen, root=root, stream=sys.stderr)
     files = files_of(found, root)
     write.write_all(folder, files)
-    if json:
+    if as_json:
         sys.stdout.write(files["audit.json"].decode())
     else:
         _show_audit(found, _shown(folder, root))
     return EXIT_STATUS[found.verdict]
+
+
+def _deep_campaign(chosen: Profile, root: Path, out: Path | None, *, as_json: bool) -> int:
+    """Run the links of the deep campaign, write what they found, and show it."""
+    folder = (default_folder(root) / "deep" if out is None else out).absolute()
+    if out is None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    write.check_folder(folder, deep.FILES)
+    content = run_deep(chosen, root=root, stream=sys.stderr)
+    files = deep.files_of(content)
+    write.write_all(folder, files)
+    verdict = Verdict(content["verdict"])
+    if as_json:
+        sys.stdout.write(files["deep.json"].decode())
+        return EXIT_STATUS[verdict]
+    console = Console()
+    for row in content["links"]:
+        console.print(
+            Text.assemble(f"{row['id']}: ", _styled(Verdict(row["verdict"])), f" · {row['summary']}")
+        )
+        _show_problems(console, row["id"], row["problems"])
+    where = f"{_shown(folder, root)}deep.html"
+    console.print(Text.assemble("deep campaign: ", _styled(verdict), f" · {where}"), soft_wrap=True)
+    return EXIT_STATUS[verdict]
 
 
 def _shown(folder: Path, root: Path) -> str:

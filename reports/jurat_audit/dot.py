@@ -28,13 +28,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from .errors import ToolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, KeysView, Sequence
     from pathlib import Path
 
 Value: TypeAlias = Union[int, bool, str, tuple["Value", ...], "frozenset[Value]", "Function"]
@@ -53,11 +54,36 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """A state graph, as sets: the order in which it was found is no part of it."""
+    """A state graph, as sets: the order in which it was found is no part of it.
+
+    As in `jurat_spec.search`, an edge is kept as the numbers of its states.
+    """
 
     initial: set[State]
-    states: set[State]
-    edges: set[Step]
+    numbers: dict[State, int]
+    """Each state with its number: 0, 1, 2 in the order of the dump."""
+    steps: set[tuple[int, str, int]]
+    """Each labelled edge, by the numbers of its states."""
+
+    @property
+    def states(self) -> KeysView[State]:
+        """The states, as a set."""
+        return self.numbers.keys()
+
+    @property
+    def edges(self) -> set[Step]:
+        """The edges with their states.  Made anew each time, and slow for a large graph."""
+        named = list(self.numbers)
+        return {(named[before], action, named[after]) for before, action, after in self.steps}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What can be said of a graph without reading the values in its states."""
+
+    states: int
+    taken: Counter[str]
+    """Edges by the action that they are labelled with.  An edge that is written twice is one."""
 
 
 class DumpError(ToolError):
@@ -262,6 +288,7 @@ _HEADER = (
     'color="white";\n',
 )
 _EDGE = re.compile(r'(-?\d+) -> (-?\d+) \[label="([A-Za-z_]\w*)",color="black",fontcolor="black"\];\n')
+_ARROW, _LABEL, _EDGE_ENDS = " -> ", ' [label="', '",color="black",fontcolor="black"];\n'
 _NODE = re.compile(r'(-?\d+) \[label="([^"\\]*+(?:\\.[^"\\]*+)*+)"(?:(,style = filled)\]|\];)\n')
 _STUTTER = re.compile(r'(-?\d+) -> \1 \[style="dashed"\];\n')
 _RANK = re.compile(r"\{rank = same; (?:-?\d+;)*\}\n")
@@ -271,8 +298,21 @@ _CONJUNCT = "\\n/\\\\ "  # a line break and `/\ `, as dot escapes them
 
 def read(path: Path, variables: Sequence[str]) -> Graph:
     """The state graph in a dump, each state as the values of `variables` in that order."""
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
-        return _Reader(path, variables).graph(lines)
+    reader = _Reader(path, variables)
+    reader.read()
+    distinct = len(reader.numbers)
+    if distinct != len(reader.fingerprints):
+        what = f"{len(reader.fingerprints)} fingerprints for {distinct} different states"
+        raise DumpError(path, reader.line, what)
+    return Graph(initial=reader.initial, numbers=reader.numbers, steps=reader.steps)
+
+
+def shape(path: Path) -> Shape:
+    """How many states a dump has, and how many edges of each action; their values are not looked at."""
+    reader = _Reader(path, None)
+    reader.read()
+    taken = Counter(action for _, action, _ in reader.steps)
+    return Shape(states=len(reader.fingerprints), taken=taken)
 
 
 @dataclass(slots=True)
@@ -280,26 +320,29 @@ class _Reader:
     """One pass over a dump.
 
     A large graph has few different values: a million states share some thousands of conjuncts.
-    So each conjunct is parsed once, by its text, and each state is one object however many
-    steps lead to it.
+    So each conjunct is parsed once, by its text.  Most lines are steps between two states that
+    are known, by an action that is known: for those three look-ups are as good as the grammar,
+    since what is found there has once been read by it.
     """
 
     path: Path
-    variables: Sequence[str]
+    variables: Sequence[str] | None
+    """None if states are only to be counted."""
     line: int = 0
-    states: dict[str, State] = field(default_factory=dict)  # by fingerprint
+    fingerprints: dict[str, int] = field(default_factory=dict)  # the number of each state
+    numbers: dict[State, int] = field(default_factory=dict)
     initial: set[State] = field(default_factory=set)
-    edges: set[Step] = field(default_factory=set)
+    steps: set[tuple[int, str, int]] = field(default_factory=set)
+    actions: dict[str, str] = field(default_factory=dict)  # each label, as one object
     conjuncts: dict[str, tuple[int, Value]] = field(default_factory=dict)  # place and value, by text
+    columns: list[tuple[int, dict[str, Value]]] = field(default_factory=list)
+    """For each variable, which conjunct it is, and its values so far by their text."""
 
-    def graph(self, lines: Iterator[str]) -> Graph:
-        self._header(lines)
-        self._body(lines)
-        self._end(lines)
-        distinct = set(self.states.values())
-        if len(distinct) != len(self.states):
-            raise self._error(f"{len(self.states)} fingerprints for {len(distinct)} different states")
-        return Graph(initial=self.initial, states=distinct, edges=self.edges)
+    def read(self) -> None:
+        with self.path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
+            self._header(lines)
+            self._body(lines)
+            self._end(lines)
 
     def _header(self, lines: Iterator[str]) -> None:
         for expected in _HEADER:
@@ -311,23 +354,36 @@ class _Reader:
         """States and steps, up to the brace that closes the graph.
 
         A state that is new is written on the line after the step that found it, so the end of
-        a step is looked up one line later.
+        such a step is looked up one line later.
         """
         step: re.Match[str] | None = None
-        for line in lines:
-            self.line += 1
-            edge = _EDGE.fullmatch(line)
-            if edge is None:
-                if node := _NODE.fullmatch(line):
-                    self._add_state(node)
-                elif line != "}\n" and not _RANK.fullmatch(line) and not _STUTTER.fullmatch(line):
-                    raise self._error(f"neither a state nor a step: {_shortened(line)}")
+        number_of, label_of, add = self.fingerprints.get, self.actions.get, self.steps.add
+        for number, line in enumerate(lines, start=self.line + 1):
+            if step is None and line.endswith(_EDGE_ENDS):
+                ends, _, action = line[: -len(_EDGE_ENDS)].partition(_LABEL)
+                first, _, second = ends.partition(_ARROW)
+                before, label, after = number_of(first), label_of(action), number_of(second)
+                if before is not None and label is not None and after is not None:
+                    add((before, label, after))
+                    continue
+            self.line = number
+            edge = self._line(line)
             if step is not None:
                 self._add_step(step)
             if line == "}\n":
                 return
             step = edge
         raise self._error("the file ends here, in the middle of the graph")
+
+    def _line(self, line: str) -> re.Match[str] | None:
+        """Understand a line by the grammar: the step that it is, if it is one."""
+        edge = _EDGE.fullmatch(line)
+        if edge is None:
+            if node := _NODE.fullmatch(line):
+                self._add_state(node)
+            elif line != "}\n" and not _RANK.fullmatch(line) and not _STUTTER.fullmatch(line):
+                raise self._error(f"neither a state nor a step: {_shortened(line)}")
+        return edge
 
     def _end(self, lines: Iterator[str]) -> None:
         rest = "".join(lines)
@@ -336,43 +392,62 @@ class _Reader:
 
     def _add_step(self, step: re.Match[str]) -> None:
         before, after, action = step.groups()
+        action = self.actions.setdefault(action, action)
         try:
-            self.edges.add((self.states[before], action, self.states[after]))
+            self.steps.add((self.fingerprints[before], action, self.fingerprints[after]))
         except KeyError as unknown:
             what = f"the step before this line is from or to {unknown}, which is no state so far"
             raise self._error(what) from None
 
     def _add_state(self, node: re.Match[str]) -> None:
         fingerprint, label, filled = node.groups()
-        if fingerprint in self.states:
+        if fingerprint in self.fingerprints:
             raise self._error(f"the state {fingerprint} for the second time")
-        state = self.states[fingerprint] = self._state(label)
+        if self.variables is None:
+            self.fingerprints[fingerprint] = len(self.fingerprints)
+            return
+        state = self._state(label, self.variables)
+        self.fingerprints[fingerprint] = self.numbers.setdefault(state, len(self.numbers))
         if filled:
             self.initial.add(state)
 
-    def _state(self, label: str) -> State:
-        """The state in a label: a conjunction of `variable = value`, each variable once."""
-        values: dict[int, Value] = {}
-        texts = label.removeprefix("/\\\\ ").split(_CONJUNCT)
-        for text in texts:
-            conjunct = self.conjuncts.get(text)
-            if conjunct is None:
-                conjunct = self.conjuncts[text] = self._conjunct(text)
-            values[conjunct[0]] = conjunct[1]
-        if not len(texts) == len(values) == len(self.variables):
-            missing = [name for place, name in enumerate(self.variables) if place not in values]
-            raise self._error(f"a state without {' and '.join(missing)}" if missing else "a variable twice")
-        return tuple([values[place] for place in range(len(values))])
+    def _state(self, label: str, variables: Sequence[str]) -> State:
+        """The state in a label: a conjunction of `variable = value`, each variable once.
 
-    def _conjunct(self, text: str) -> tuple[int, Value]:
+        TLC writes the conjuncts of all states in one order.  So they are looked up in the order of
+        the first state, and where that fails, as it does for a value that is new, they are read.
+        """
+        texts = label.removeprefix("/\\\\ ").split(_CONJUNCT)
+        if len(texts) == len(self.columns):
+            try:
+                return tuple([known[texts[at]] for at, known in self.columns])
+            except KeyError:
+                pass
+        values: dict[int, tuple[int, Value]] = {}  # for each variable, which conjunct it is, and its value
+        for at, text in enumerate(texts):
+            if text not in self.conjuncts:
+                self.conjuncts[text] = self._conjunct(text, variables)
+            place, value = self.conjuncts[text]
+            values[place] = (at, value)
+        if not len(texts) == len(values) == len(variables):
+            missing = [name for place, name in enumerate(variables) if place not in values]
+            raise self._error(f"a state without {' and '.join(missing)}" if missing else "a variable twice")
+        if not self.columns:
+            self.columns = [(values[place][0], {}) for place in range(len(values))]
+        for place, (at, known) in enumerate(self.columns):
+            if values[place][0] == at:
+                known[texts[at]] = values[place][1]
+        return tuple([values[place][1] for place in range(len(values))])
+
+    def _conjunct(self, text: str, variables: Sequence[str]) -> tuple[int, Value]:
         """The place among the variables, and the value, of one conjunct."""
         try:
             name, value = _parse_assignment(_DOT_ESCAPE.sub(_dot_unescaped, text))
         except ValueSyntaxError as error:
             raise self._error(str(error)) from None
-        if name not in self.variables:
-            raise self._error(f"the variable {name}, which is none of {', '.join(self.variables)}")
-        return self.variables.index(name), value
+        if name not in variables:
+            raise self._error(f"the variable {name}, which is none of {', '.join(variables)}")
+        return variables.index(name), value
 
     def _error(self, what: str) -> DumpError:
         return DumpError(self.path, self.line, what)

@@ -27,6 +27,15 @@ class UnknownProfile(UsageError):
         self.known = known
 
 
+class NoBudget(AuditError):
+    """A link has no numbers for this profile: give it some in its module."""
+
+    def __init__(self, link: str, profile: str) -> None:
+        super().__init__(f"the link {link} has no budget for the profile {profile!r}")
+        self.link = link
+        self.profile = profile
+
+
 class UnknownLink(UsageError):
     """No link of the chain has this name."""
 

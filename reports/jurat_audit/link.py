@@ -16,9 +16,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .errors import UnknownProfile
+from .errors import NoBudget, UnknownProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+Budget = TypeVar("Budget")
 
 
 class Verdict(StrEnum):
@@ -81,6 +88,9 @@ class Progress(Protocol):
     def advance(self, count: int = 1) -> None:
         """Say that `count` more units are done.  Cheap, but not free: call it per batch."""
 
+    def row(self, text: str) -> AbstractContextManager[None]:
+        """Show one of several things that are done at a time, in a row of its own, while it is done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
@@ -89,13 +99,30 @@ class Profile:
     name: str
     description: str
 
+    answers: Path | None = None
+    """The folder in which TLC's answers are kept while and after this audit runs; None for nowhere."""
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The profiles whose models are run: a larger one runs those of the smaller as well."""
+        return tuple(PROFILES)[: tuple(PROFILES).index(self.name) + 1]
+
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         Profile(name="default", description="what every change is checked with: minutes on two cores"),
+        Profile(name="deep", description="the large budgets, run on purpose and not with every change"),
     )
 }
+
+
+def budget(budgets: Mapping[str, Budget], profile: Profile, link: str) -> Budget:
+    """What a link does in a profile.  A link that has not said so raises `NoBudget`."""
+    try:
+        return budgets[profile.name]
+    except KeyError:
+        raise NoBudget(link, profile.name) from None
 
 
 def profile_named(name: str) -> Profile:

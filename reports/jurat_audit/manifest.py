@@ -26,19 +26,22 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import tlc
 from .errors import AuditError
+from .link import PROFILES
 from .subject import project_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .link import Profile
+
 FILE = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LINE = 108
 
 BRIEF = 200_000
@@ -107,8 +110,11 @@ class Model:
     """What it is there for."""
     module: str
     constants: Mapping[str, tlc.Constant]
+    """All of them; in the file, those that are not as the module has them by default."""
     checks: str
     """`safety` for all invariants and action properties, or the name of a temporal property."""
+    profile: str
+    """The smallest profile that runs it."""
     compare: bool
     """Whether the link `equivalence` compares its graph with the executable specification."""
     expect: Answer
@@ -142,6 +148,8 @@ class MustFail:
     model: str
     """The model that it is, but for the edit."""
     property: str
+    profile: str
+    """The smallest profile that runs it.  The default one needs a failure for each requirement."""
     edit: Edit
     expect: Failure
 
@@ -163,14 +171,27 @@ class Manifest:
         known = ", ".join(model.name for model in self.models)
         raise ManifestError(f"{FILE}: no model {name!r}; the models are {known}")
 
+    def models_of(self, profile: Profile) -> tuple[Model, ...]:
+        """The models that a profile runs, in their order."""
+        return tuple(model for model in self.models if model.profile in profile.runs)
+
+    def must_fail_of(self, profile: Profile) -> tuple[MustFail, ...]:
+        """The models that must fail which a profile runs, in their order."""
+        return tuple(case for case in self.must_fail if case.profile in profile.runs)
+
     def properties_of(self, model: Model) -> tuple[str, ...]:
         """The properties that are checked in a model."""
         module = self.modules[model.module]
         return module.safety if model.checks == "safety" else (model.checks,)
 
-    def constants_of(self, model: Model) -> dict[str, tlc.Constant]:
-        """All constants of a model's module, with the values they have there."""
-        return {**self.modules[model.module].defaults, **model.constants}
+    def told(self, model: Model) -> str:
+        """The constants of a model that are not as its module has them by default."""
+        defaults = self.modules[model.module].defaults
+        return ", ".join(
+            f"{name} = {tlc.shown(value)}"
+            for name, value in model.constants.items()
+            if name not in defaults or defaults[name] != value
+        )
 
     def check(self, model: Model) -> tlc.Check:
         """The question to TLC that a model is."""
@@ -191,7 +212,7 @@ class Manifest:
         return tlc.Check(
             module=model.module,
             sources=sources,
-            constants=self.constants_of(model),
+            constants=model.constants,
             specification=specifications.pop(),
             invariants=tuple(name for name in names if name in module.invariants),
             properties=tuple(name for name in names if name not in module.invariants),
@@ -226,14 +247,23 @@ def edited_text(text: str, edit: Edit, name: str) -> str:
 def load(folder: Path) -> Manifest:
     """Read and check the manifest in a folder of TLA+ modules."""
     raw = _read(folder)
+    modules = {row["name"]: _as(Module, row) for row in raw["modules"]}
     manifest = Manifest(
-        modules={row["name"]: _as(Module, row) for row in raw["modules"]},
-        models=tuple(_as(Model, row, expect=Answer) for row in raw["models"]),
+        modules=modules,
+        models=tuple(_model(row, modules) for row in raw["models"]),
         must_fail=tuple(_as(MustFail, row, expect=Failure, edit=Edit) for row in raw["must_fail"]),
         sources={path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.tla"))},
     )
     _check(manifest)
     return manifest
+
+
+def _model(row: dict[str, Any], modules: Mapping[str, Module]) -> Model:
+    """A model with all its constants."""
+    model = _as(Model, row, expect=Answer)
+    if (module := modules.get(model.module)) is None:
+        raise _stray(model.name, model.module)
+    return replace(model, constants={**module.defaults, **model.constants})
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -267,11 +297,9 @@ def _check(manifest: Manifest) -> None:
     for name in sorted({name for name in names if names.count(name) > 1}):
         raise ManifestError(f"{FILE}: two models are called {name!r}")
     for model in manifest.models:
-        if model.module not in manifest.modules:
-            raise _stray(model.name, model.module)
         if model.checks not in ("safety", *manifest.modules[model.module].liveness):
             raise _stray(model.name, model.checks)
-        _check_numbers(model.name, model.expect)
+        _check_row(model)
     for module in manifest.modules.values():
         if module.name not in manifest.sources:
             raise ManifestError(f"{FILE}: no {module.name}.tla")
@@ -280,13 +308,15 @@ def _check(manifest: Manifest) -> None:
         module = manifest.modules[manifest.model(case.model).module]
         if case.property not in module.properties:
             raise _stray(case.name, case.property)
-        _check_numbers(case.name, case.expect)
+        _check_row(case)
 
 
-def _check_numbers(name: str, expected: Answer | Failure) -> None:
-    for key, value in _as_row(expected).items():
+def _check_row(row: Model | MustFail) -> None:
+    if row.profile not in PROFILES:
+        raise _stray(row.name, row.profile)
+    for key, value in _as_row(row.expect).items():
         if type(value) is not int:
-            raise ManifestError(f"{FILE}: {name}: {key} is no number: {value!r}")
+            raise ManifestError(f"{FILE}: {row.name}: {key} is no number: {value!r}")
 
 
 def _check_witnesses(module: Module, manifest: Manifest) -> None:
@@ -324,12 +354,12 @@ def record(folder: Path, tool: tlc.Tlc) -> list[str]:
     manifest, raw = load(folder), _read(folder)
     changes = []
     for model, row in zip(manifest.models, raw["models"], strict=True):
-        outcome, graph = tlc.graph(tool, manifest.check(model), manifest.modules[model.module].variables)
+        outcome, shape = tlc.shape(tool, manifest.check(model))
         if outcome.found is not tlc.Found.OK:
             raise ManifestError(
                 f"{model.name}: {outcome.found} {outcome.violated or outcome.error}; not recorded"
             )
-        answer = answered(outcome, len(graph.edges))
+        answer = answered(outcome, shape.taken.total())
         changes += differences(model.name, model.expect, answer)
         row["expect"] = _as_row(answer)
     for case, row in zip(manifest.must_fail, raw["must_fail"], strict=True):

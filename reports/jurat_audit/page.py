@@ -37,6 +37,7 @@ SECTIONS = (
     ("chain", "The chain of evidence"),
     ("lifecycle", "The lifecycle, and what is forbidden"),
     ("formal", "Formal verification"),
+    ("deep", "The deep campaign"),
     ("traceability", "Traceability"),
     ("conformance", "Conformance and exploration"),
     ("timing", "Timing"),
@@ -82,6 +83,22 @@ def render(content: dict[str, Any]) -> str:
             transitions=pictures.transitions(),
             statuses=STATUSES,
             actions=[_action_row(action) for action in ACTIONS.values()],
+        )
+    )
+
+
+def render_deep(content: dict[str, Any]) -> str:
+    """The page of the deep campaign, for what `deep.json` holds."""
+    style = _template("audit.css")
+    return (
+        _environment()
+        .get_template("deep.html")
+        .render(
+            content=content,
+            style=Markup(style),  # noqa: S704 - our own file
+            style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+            links=[{"tables": [], "limits": [], **link["details"], **link} for link in content["links"]],
+            sections=[(link["id"], words(link["id"]).capitalize()) for link in content["links"]],
         )
     )
 

@@ -32,6 +32,11 @@ class Silent:
     def advance(self, count: int = 1) -> None:
         """Ignore the advance."""
 
+    @contextmanager
+    def row(self, text: str) -> Iterator[None]:  # noqa: ARG002 - as every kind of progress
+        """Ignore the row."""
+        yield
+
 
 class Lines:
     """One line for each step, and for a long step one each ten seconds."""
@@ -61,6 +66,12 @@ class Lines:
             of = f" of {self._total:,}" if self._total else ""
             self._say(f"{self._text}: {self._done:,}{of}")
 
+    @contextmanager
+    def row(self, text: str) -> Iterator[None]:
+        """Say that it begins."""
+        self._say(f"  {text}")
+        yield
+
     def _say(self, text: str) -> None:
         self._said_at = time.monotonic()
         print(f"{self._prefix}: {text}", file=self._stream, flush=True)
@@ -87,6 +98,15 @@ class Bar:
     def advance(self, count: int = 1) -> None:
         """Fill the bar a little."""
         self._display.advance(self._row, count)
+
+    @contextmanager
+    def row(self, text: str) -> Iterator[None]:
+        """A bar of its own, of unknown length, that is gone when it is done."""
+        row = self._display.add_task(f"{'':<12}", total=None, step=text)
+        try:
+            yield
+        finally:
+            self._display.remove_task(row)
 
 
 @contextmanager

@@ -40,12 +40,13 @@ def content_of(audit: Audit, *, root: Path) -> dict[str, Any]:
         "python": audit.python,
         "profile": audit.profile.name,
         "verdict": str(audit.verdict),
-        "links": [_link(link, root) for link in audit.links],
+        "links": [link_row(link, root) for link in audit.links],
         "evidence_tests": _tests(audit.tests, root),
         "requirements": [_requirement(finding) for finding in audit.findings],
         "defects": _defects(audit),
         "unseeded_defects": _unseeded(audit),
         "gaps": _gaps(audit),
+        "deep": audit.deep.row,
     }
 
 
@@ -63,7 +64,8 @@ def files_of(audit: Audit, root: Path) -> dict[str, bytes]:
     }
 
 
-def _link(link: LinkResult, root: Path) -> dict[str, Any]:
+def link_row(link: LinkResult, root: Path) -> dict[str, Any]:
+    """What the report says of a link."""
     row = {
         "id": link.id,
         "verdict": str(link.verdict),

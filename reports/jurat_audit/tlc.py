@@ -22,20 +22,25 @@ Three things about TLC 2.15 that are easy to get wrong:
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import zipfile
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from . import dot
+from . import cache, dot
 from .errors import ToolError
 
 if TYPE_CHECKING:
@@ -72,16 +77,22 @@ class Tlc:
 
     java: Path
     jar: Path
+    answers: cache.Cache | None = None
+    """Where answers are kept, if they are."""
 
 
-def locate(environment: Mapping[str, str] = os.environ) -> Tlc:
-    """Find TLC and Java, or say in one line which is missing or broken."""
+def locate(environment: Mapping[str, str] = os.environ, *, answers: Path | None = None) -> Tlc:
+    """Find TLC and Java, or say in one line which is missing or broken.
+
+    With a folder for `answers`, a question that is answered there is not asked again.
+    """
     jar, said_by = _find_jar(environment)
     if not jar.is_file():
         raise TlcUnavailable(f"no TLC jar at {jar} ({said_by})")
     if not _holds_tlc(jar):
         raise TlcUnavailable(f"{jar} ({said_by}) is not a TLC jar: it holds no {_MAIN}")
-    return Tlc(java=_find_java(environment), jar=jar)
+    kept = None if answers is None else cache.Cache(answers)
+    return Tlc(java=_find_java(environment), jar=jar, answers=kept)
 
 
 def _find_jar(environment: Mapping[str, str]) -> tuple[Path, str]:
@@ -240,7 +251,7 @@ class Outcome:
 def run(tlc: Tlc, check: Check, *, limit_seconds: float = LIMIT_SECONDS) -> Outcome:
     """Ask, and name the property that is violated, if one is."""
     with tempfile.TemporaryDirectory(prefix="jurat-tlc-") as folder:
-        outcome = _run_in(Path(folder), tlc, check, (), limit_seconds)
+        outcome = _run_in(Path(folder), tlc, check, None, limit_seconds)
     if outcome.found is Found.TEMPORAL and outcome.violated is None:
         return _named(tlc, check, outcome, limit_seconds)
     return outcome
@@ -250,15 +261,48 @@ def graph(
     tlc: Tlc, check: Check, variables: Sequence[str], *, limit_seconds: float = LIMIT_SECONDS
 ) -> tuple[Outcome, dot.Graph]:
     """Ask, and have the state graph written and read: all of it, or as far as TLC went."""
+    with dumped(tlc, check, limit_seconds=limit_seconds) as (outcome, dump):
+        if dump is None:
+            return outcome, dot.Graph(initial=set(), numbers={}, steps=set())
+        found = dot.read(dump, variables)
+    check_dump(outcome, len(found.states))
+    return outcome, found
+
+
+def shape(tlc: Tlc, check: Check, *, limit_seconds: float = LIMIT_SECONDS) -> tuple[Outcome, dot.Shape]:
+    """Ask, and have the state graph written and counted: all of it, or as far as TLC went."""
+    with dumped(tlc, check, limit_seconds=limit_seconds) as (outcome, dump):
+        if dump is None:
+            return outcome, dot.Shape(states=0, taken=Counter())
+        found = dot.shape(dump)
+    check_dump(outcome, found.states)
+    return outcome, found
+
+
+@contextmanager
+def dumped(
+    tlc: Tlc, check: Check, *, limit_seconds: float = LIMIT_SECONDS
+) -> Iterator[tuple[Outcome, Path | None]]:
+    """Ask, and have the state graph written: its file is there until the caller is done with it.
+
+    There is no file if TLC came to no answer.
+    """
     with tempfile.TemporaryDirectory(prefix="jurat-tlc-") as folder:
         dump = Path(folder, f"{check.module}.dot")
-        outcome = _run_in(Path(folder), tlc, check, ("-dump", "dot,actionlabels", dump.name), limit_seconds)
-        if outcome.found in (Found.ERROR, Found.UNDETERMINED):
-            return outcome, dot.Graph(initial=set(), states=set(), edges=set())
-        found = dot.read(dump, variables)
-    if outcome.complete and len(found.states) != outcome.distinct:
-        raise TlcUnreadable(f"TLC found {outcome.distinct} states and dumped {len(found.states)}")
-    return outcome, found
+        outcome = _run_in(Path(folder), tlc, check, dump, limit_seconds)
+        stopped = outcome.found in (Found.ERROR, Found.UNDETERMINED)
+        yield outcome, None if stopped else dump
+
+
+def check_dump(outcome: Outcome, states: int) -> None:
+    """Refuse a dump that has not as many states as TLC says that it found."""
+    if outcome.complete and states != outcome.distinct:
+        raise TlcUnreadable(f"TLC found {outcome.distinct} states and dumped {states}")
+
+
+def counts(tlc: Tlc) -> dict[str, float]:
+    """How many answers were kept ones, and how many were not: for the run envelope."""
+    return {} if tlc.answers is None else tlc.answers.counts()
 
 
 def write(check: Check, folder: Path) -> None:
@@ -277,9 +321,40 @@ def _named(tlc: Tlc, check: Check, outcome: Outcome, limit_seconds: float) -> Ou
     return outcome
 
 
-def _run_in(folder: Path, tlc: Tlc, check: Check, options: tuple[str, ...], limit_seconds: float) -> Outcome:
-    write(check, folder)
+def _run_in(folder: Path, tlc: Tlc, check: Check, dump: Path | None, limit_seconds: float) -> Outcome:
+    """The answer, which is kept if TLC came to one; what stopped it today may not do so tomorrow."""
     began = time.monotonic()
+    options = () if dump is None else ("-dump", "dot,actionlabels", dump.name)
+    key, said = "", None
+    if tlc.answers is not None:
+        key = _key(tlc, check, options)
+        said = tlc.answers.get(key, dump)
+    known = said is not None
+    if said is None:
+        said = _asked(folder, tlc, check, options, limit_seconds)
+    if said is None:
+        outcome = Outcome(
+            found=Found.UNDETERMINED, exit_status=None, error=f"stopped after {limit_seconds:g} s"
+        )
+    else:
+        outcome = judge(parse(said.output), said.exit_status, check)
+        answered = outcome.found not in (Found.ERROR, Found.UNDETERMINED)
+        if tlc.answers is not None and answered and not known:
+            tlc.answers.put(key, said, dump)
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+def _key(tlc: Tlc, check: Check, options: tuple[str, ...]) -> str:
+    """The digest of a question."""
+    sources = [text for name in sorted(check.sources) for text in (name, check.sources[name])]
+    return cache.key_of(tlc.jar, (check.module, *sources, check.config, *_wishes(check), *options))
+
+
+def _asked(
+    folder: Path, tlc: Tlc, check: Check, options: tuple[str, ...], limit_seconds: float
+) -> cache.Said | None:
+    """What TLC says; None if it was stopped."""
+    write(check, folder)
     try:
         done = subprocess.run(
             _command(folder, tlc, check, options),
@@ -292,39 +367,107 @@ def _run_in(folder: Path, tlc: Tlc, check: Check, options: tuple[str, ...], limi
             errors="replace",
         )
     except subprocess.TimeoutExpired:
-        return Outcome(
-            found=Found.UNDETERMINED,
-            exit_status=None,
-            error=f"stopped after {limit_seconds:g} s",
-            seconds=time.monotonic() - began,
-        )
+        return None
     except OSError as error:
         raise TlcUnavailable(f"{tlc.java} cannot be run: {error.strerror}") from None
-    seconds = time.monotonic() - began
-    output = parse(done.stdout.replace(f"{folder}{os.sep}", ""))
-    if not output.of(_VERSION):
-        said = next(
+    said = cache.Said(output=done.stdout.replace(f"{folder}{os.sep}", ""), exit_status=done.returncode)
+    if not parse(said.output).of(_VERSION):
+        first = next(
             (line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()), "nothing"
         )
-        ended = f"exit status {done.returncode}, and it said: {said}"
+        ended = f"exit status {done.returncode}, and it said: {first}"
         raise TlcUnavailable(f"{tlc.java} did not run TLC from {tlc.jar}: {ended}")
-    return replace(judge(output, done.returncode, check), seconds=seconds)
+    return said
 
 
 def _command(folder: Path, tlc: Tlc, check: Check, options: tuple[str, ...]) -> list[str]:
     """The command line.  Java's and TLC's scratch files go to the folder as well."""
-    java = [str(tlc.java), "-XX:+UseParallelGC", "-XX:-UsePerfData", f"-Djava.io.tmpdir={folder}"]
+    java = [str(tlc.java), "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Djava.io.tmpdir={folder}"]
     if check.brief:
         java.append("-XX:TieredStopAtLevel=1")
-    wishes = [
+    if tlc.answers is not None:
+        with _ARCHIVING:
+            archive = _archived(tlc.java, tlc.jar, tlc.answers.folder)
+        # An archive that Java does not like it ignores; it is not to talk about that among TLC's messages.
+        java += [] if archive is None else [f"-XX:SharedArchiveFile={archive}", "-Xlog:disable"]
+    return [
+        *(*java, "-cp", str(tlc.jar), _MAIN, "-tool", *_wishes(check)),
+        *("-metadir", str(folder / "states"), *options, check.module),
+    ]
+
+
+@lru_cache(maxsize=8)
+def _archived(java: Path, jar: Path, folder: Path) -> Path | None:
+    """TLC's classes as Java has them in memory, in a file beside the answers; None if it makes none.
+
+    To load and verify them takes half the time of a small model.  The classes are the same, and so
+    are the answers.
+    """
+    digest = hashlib.sha256(f"{java}\n{jar}\n{jar.stat().st_mtime_ns}\n".encode()).hexdigest()
+    archive = folder / f"classes-{digest[:16]}.jsa"
+    if archive.exists():
+        return archive
+    with tempfile.TemporaryDirectory(prefix="jurat-tlc-") as name:
+        scratch = Path(name)
+        write(_WARM_UP, scratch)
+        listed, made = scratch / "classes.txt", scratch / "classes.jsa"
+        start = [str(java), "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Djava.io.tmpdir={scratch}"]
+        question = (*FLAGS, "-metadir", str(scratch / "states"), "-dump", "dot,actionlabels", "Toggle.dot")
+        for command in (
+            [
+                *start,
+                f"-XX:DumpLoadedClassList={listed}",
+                "-cp",
+                str(jar),
+                _MAIN,
+                "-tool",
+                *question,
+                "Toggle",
+            ],
+            [
+                *(*start, "-Xshare:dump", f"-XX:SharedClassListFile={listed}"),
+                *(f"-XX:SharedArchiveFile={made}", "-cp", str(jar)),
+            ],
+        ):
+            try:
+                subprocess.run(command, cwd=scratch, capture_output=True, timeout=120, check=False)
+            except (OSError, subprocess.TimeoutExpired):
+                return None
+        if not made.exists():
+            return None
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{archive.name}.{os.getpid()}.part"
+        shutil.copyfile(made, part)
+        part.replace(archive)
+    return archive
+
+
+_ARCHIVING = threading.Lock()
+_WARM_UP = Check(
+    module="Toggle",
+    sources={
+        "Toggle": (
+            "---- MODULE Toggle ----\nEXTENDS Integers, Sequences, FiniteSets\nVARIABLE n\n"
+            "Init == n = 0\nFlip == n' = 1 - n\nSpec == Init /\\ [][Flip]_n /\\ WF_n(Flip)\n"
+            "Fits == n \\in 0..1 /\\ Cardinality({n}) = Len(<<n>>)\nMoves == [][n' # n]_n\n"
+            "Returns == (n = 1) ~> (n = 0)\n====\n"
+        )
+    },
+    constants={},
+    specification="Spec",
+    invariants=("Fits",),
+    properties=("Moves", "Returns"),
+)
+"""A model that loads what the others need."""
+
+
+def _wishes(check: Check) -> tuple[str, ...]:
+    """The flags that decide what is done.  Java's own only decide how fast."""
+    return (
         *FLAGS,
         *(() if check.deadlock else ("-deadlock",)),
         *(("-coverage", "1") if check.coverage else ()),
-    ]
-    return [
-        *(*java, "-cp", str(tlc.jar), _MAIN, "-tool", *wishes),
-        *("-metadir", str(folder / "states"), *options, check.module),
-    ]
+    )
 
 
 # ---------------------------------------------------------------------------------------------

@@ -11,12 +11,11 @@ is a value, and two states are the same if they are equal.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, KeysView
 
 __all__ = ["Graph", "Machine", "walk"]
 
@@ -39,30 +38,49 @@ class Machine(Protocol[S]):
 
 @dataclass(frozen=True, slots=True)
 class Graph(Generic[S]):
-    """What can be reached, and how."""
+    """What can be reached, and how.
+
+    To find a state in a set is to hash all its parts, and a graph has several edges for each
+    state.  So each state has a number, and what is kept of an edge are two numbers and a label.
+    """
 
     initial: set[S]
-    states: set[S]
-    edges: set[tuple[S, str, S]]
+    numbers: dict[S, int]
+    """Each state with its number: 0, 1, 2 in the order in which they were found."""
+    steps: set[tuple[int, str, int]]
+    """Each edge, by the numbers of its states."""
     depth: int
     """Levels of the search, the initial state being the first, as TLC counts."""
+
+    @property
+    def states(self) -> KeysView[S]:
+        """The states, as a set."""
+        return self.numbers.keys()
+
+    @property
+    def edges(self) -> set[tuple[S, str, S]]:
+        """The edges with their states.  Made anew each time, and slow for a large graph."""
+        named = list(self.numbers)
+        return {(named[before], label, named[after]) for before, label, after in self.steps}
 
 
 def walk(machine: Machine[S]) -> Graph[S]:
     """The whole graph of a machine.  It ends if the machine's own guards bound it."""
     start = machine.initial()
-    states = {start}
-    edges: set[tuple[S, str, S]] = set()
-    level = deque([start])
+    numbers = {start: 0}
+    steps: set[tuple[int, str, int]] = set()
+    level = [start]
     depth = 0
     while level:
         depth += 1
-        following: deque[S] = deque()
+        following: list[S] = []
         for state in level:
+            before = numbers[state]
             for label, after in machine.successors(state):
-                edges.add((state, label, after))
-                if after not in states:
-                    states.add(after)
+                number = numbers.get(after)
+                if number is None:
+                    number = numbers[after] = len(numbers)
                     following.append(after)
+                steps.add((before, label, number))
         level = following
-    return Graph({start}, states, edges, depth)
+    return Graph({start}, numbers, steps, depth)

@@ -46,6 +46,7 @@ def manifest_of() -> dict[str, Any]:
             "module": "Counter",
             "constants": {"Top": 3},
             "checks": checks,
+            "profile": "default",
             "compare": False,
             "expect": {"exit": 0, "distinct": 4, "generated": 5, "edges": 4, "depth": 4},
         }
@@ -56,12 +57,13 @@ def manifest_of() -> dict[str, Any]:
             "says": f"the counter is wrong: {name}",
             "model": model,
             "property": breaks,
+            "profile": "default",
             "edit": dict(zip(("definition", "replace", "by"), edit, strict=True)),
             "expect": dict(zip(("exit", "depth"), answer, strict=True)),
         }
 
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "modules": [
             {
                 "name": "Counter",

@@ -12,7 +12,7 @@ from tests.audit.samples import link, outcome, sample_links, sample_tests
 
 from jurat_audit import audit, cli, evidence, page
 from jurat_audit.errors import AuditError, ToolError, UnknownLink, UnknownProfile
-from jurat_audit.link import PROFILES, LinkResult, Verdict, profile_named
+from jurat_audit.link import PROFILES, LinkResult, Profile, Verdict, profile_named
 from jurat_audit.progress import Silent
 from jurat_audit.requirements import LINKS
 from jurat_audit.subject import project_root, subject_of
@@ -227,7 +227,7 @@ def test_a_planned_link_says_where_it_is_planned() -> None:
 
 def test_unknown_names_are_refused_with_those_that_exist() -> None:
     """A typing error is found by reading one line."""
-    with pytest.raises(UnknownProfile, match="unknown profile 'depe': the profiles are default"):
+    with pytest.raises(UnknownProfile, match="unknown profile 'depe': the profiles are deep, default"):
         profile_named("depe")
     with pytest.raises(UnknownLink, match="unknown link 'modle': the links are model, equivalence"):
         audit.run_link("modle", PROFILES["default"], io.StringIO())
@@ -239,3 +239,23 @@ def test_silent_progress_is_silent() -> None:
     progress.step("text")
     progress.total(7)
     progress.advance()
+
+
+def test_no_cache_gives_the_links_an_empty_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that all of them share, and that is gone afterwards."""
+    given: list[tuple[Path | None, bool]] = []
+
+    def run_link(id: str, profile: Profile, _: Any) -> LinkResult:
+        folder = profile.answers
+        given.append((folder, folder is not None and folder.exists()))
+        return link(id)
+
+    monkeypatch.setattr(cli, "run_link", run_link)
+    assert cli.run(["audit", "--link", "log"]) == 0
+    assert cli.run(["audit", "--link", "log", "--no-cache"]) == 0
+    kept, fresh = given
+    assert kept[0] == project_root() / "build" / "cache" / "tlc"
+    assert fresh[0] is not None
+    assert fresh[0] != kept[0]
+    assert fresh[1]
+    assert not fresh[0].exists()

@@ -23,7 +23,9 @@ def graph(edges: Iterable[Step] = EDGES, *, initial: State = ZERO, more: Iterabl
     """The graph with these edges, and these states besides."""
     edges = set(edges)
     states = {initial, *more} | {end for before, _, after in edges for end in (before, after)}
-    return Graph(initial={initial}, states=states, edges=edges)
+    numbers = {state: number for number, state in enumerate(sorted(states, key=str))}
+    steps = {(numbers[before], action, numbers[after]) for before, action, after in edges}
+    return Graph(initial={initial}, numbers=numbers, steps=steps)
 
 
 def told(left: Graph, right: Graph) -> tuple[str, ...]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jurat_audit import manifest, tlc
+from jurat_audit.errors import ToolError
 from jurat_audit.link import LinkResult, Verdict
 from jurat_audit.links import equivalence
 from jurat_audit.progress import Silent
@@ -15,7 +20,7 @@ from jurat_audit.subject import project_root
 from jurat_spec import lifecycle, search, view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PROJECT = manifest.load(project_root() / "tla")
 RULE = PROJECT.sources["Lifecycle"]
@@ -152,10 +157,11 @@ def test_no_graph_is_no_equality(monkeypatch: pytest.MonkeyPatch, found: tlc.Fou
     """A limit that was reached is undetermined; a module that is none is broken evidence."""
     outcome = tlc.Outcome(found=found, exit_status=None, error="stopped")
 
-    def none(*_: Any, **__: Any) -> tuple[tlc.Outcome, search.Graph[Any]]:
-        return outcome, search.Graph(set(), set(), set(), 0)
+    @contextmanager
+    def none(*_: Any, **__: Any) -> Iterator[tuple[tlc.Outcome, None]]:
+        yield outcome, None
 
-    monkeypatch.setattr(tlc, "graph", none)
+    monkeypatch.setattr(tlc, "dumped", none)
     result = compared()
     assert (result.verdict, result.problems) == (verdict, (f"small: TLC has no graph: {found} stopped",))
 
@@ -164,7 +170,7 @@ def test_a_module_without_a_twin_is_refused() -> None:
     """There would be nothing to hold it against."""
     alone = replace(PROJECT.model("two-threads"), module="Alone")
     with pytest.raises(manifest.ManifestError, match="two-threads: Alone has no twin"):
-        equivalence.twin_of(PROJECT, alone)
+        equivalence.twin_of(alone)
 
 
 def test_nothing_to_compare_is_refused() -> None:
@@ -172,3 +178,47 @@ def test_nothing_to_compare_is_refused() -> None:
     models = replace(PROJECT, models=(PROJECT.model("stop"),))
     with pytest.raises(manifest.ManifestError, match="no model is compared"):
         equivalence.check(models, tlc.locate(), Silent())
+
+
+def test_a_rule_that_raises_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be one of the audit otherwise, and end it."""
+
+    def broken(_: search.Machine[Any]) -> search.Graph[Any]:
+        raise KeyError("running")
+
+    monkeypatch.setattr(search, "walk", broken)
+    result = compared()
+    assert result.verdict is Verdict.FAIL
+    assert result.problems == ("small: the spec cannot be searched: KeyError: 'running'",)
+
+
+def test_less_than_the_profile_owes_is_a_failure() -> None:
+    """Equal graphs that became small would look like the same evidence."""
+    models = replace(PROJECT, models=(PROJECT.model("three-halves"),))
+    owed = equivalence.Size(states=281, edges=464)
+    result = equivalence.check(models, tlc.locate(), Silent(), least=owed)
+    assert result.verdict is Verdict.FAIL
+    assert result.problems == (
+        "280 states and 464 edges were compared; the profile default owes 281 and 464",
+    )
+    owed = equivalence.Size(states=280, edges=464)
+    assert equivalence.check(models, tlc.locate(), Silent(), least=owed).verdict is Verdict.PASS
+
+
+def test_processes_of_their_own_find_the_same() -> None:
+    """What comes back are counts and lines; the rule there is the one in the files."""
+    models = replace(PROJECT, models=(PROJECT.model("three-halves"), PROJECT.model("blocking")))
+    here = equivalence.check(models, tlc.locate(), Silent())
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        there = equivalence.check(models, tlc.locate(), Silent(), processes=processes)
+    assert replace(here, timings={}) == replace(there, timings={})
+    assert there.verdict is Verdict.PASS
+
+
+def test_a_process_that_dies_is_no_verdict() -> None:
+    """Nobody has compared anything then."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        processes.submit(os._exit, 1).exception()
+        models = replace(PROJECT, models=(PROJECT.model("three-halves"),))
+        with pytest.raises(ToolError, match="three-halves: the process that compared its graphs has died"):
+            equivalence.check(models, tlc.locate(), Silent(), processes=processes)

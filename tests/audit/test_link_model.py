@@ -9,7 +9,8 @@ import pytest
 from tests.audit.counters import COUNTER, manifest_of, write
 
 from jurat_audit import manifest, tlc
-from jurat_audit.link import LinkResult, Verdict
+from jurat_audit.errors import NoBudget
+from jurat_audit.link import PROFILES, LinkResult, Profile, Verdict
 from jurat_audit.links import model
 from jurat_audit.progress import Silent
 
@@ -31,16 +32,16 @@ def asked_once(
     """TLC takes a second to answer, so it is asked each question once, except where that is the question."""
 
     def remembering(ask: Callable[..., Any]) -> Callable[..., Any]:
-        def answer(tool: tlc.Tlc, check: tlc.Check, *more: Any) -> Any:
+        def answer(tool: tlc.Tlc, check: tlc.Check, **options: Any) -> Any:
             question = (check.sources["Counter"], f"{ask.__name__} {check.config}")
             if question not in answers:
-                answers[question] = ask(tool, check, *more)
+                answers[question] = ask(tool, check, **options)
             return answers[question]
 
         return answer
 
     monkeypatch.setattr(tlc, "run", remembering(tlc.run))
-    monkeypatch.setattr(tlc, "graph", remembering(tlc.graph))
+    monkeypatch.setattr(tlc, "shape", remembering(tlc.shape))
 
 
 def checked(folder: Path, raw: dict[str, Any] | None = None, *, source: str = COUNTER) -> LinkResult:
@@ -202,3 +203,27 @@ def test_a_likely_mix_up_of_states_is_a_failure(tmp_path: Path, monkeypatch: pyt
     result = checked(tmp_path)
     assert result.verdict is Verdict.FAIL
     assert result.problems[0].startswith("small: fingerprints may have collided, with probability ")
+
+
+def test_a_profile_runs_its_models_and_those_of_the_smaller(tmp_path: Path) -> None:
+    """What is left to `deep` is neither run nor counted by default."""
+    raw = manifest_of()
+    raw["models"].append({**raw["models"][0], "name": "again", "profile": "deep"})
+    raw["must_fail"][1]["profile"] = "deep"
+    models = manifest.load(write(tmp_path, raw))
+    results = {
+        name: model.check(models, tlc.locate(), Silent(), profile=profile)
+        for name, profile in PROFILES.items()
+    }
+    counted = {
+        name: (result.verdict, result.figures["models"], result.figures["expected_failures"])
+        for name, result in results.items()
+    }
+    assert counted == {"default": (Verdict.PASS, 2, 2), "deep": (Verdict.PASS, 3, 3)}
+
+
+def test_a_profile_without_numbers_is_refused(tmp_path: Path) -> None:
+    """A link that does not say what it does in a profile does not guess it either."""
+    strange = Profile(name="strange", description="of nobody")
+    with pytest.raises(NoBudget, match="the link model has no budget for the profile 'strange'"):
+        model.check(manifest.load(write(tmp_path)), tlc.locate(), Silent(), profile=strange)

@@ -10,7 +10,9 @@ import pytest
 from tests.audit.counters import COUNTER, manifest_of, write
 
 from jurat_audit import manifest, tlc
+from jurat_audit.link import PROFILES
 from jurat_audit.manifest import Edit, ManifestError, edited_text, load, main, record, written
+from jurat_audit.requirements import Kind, load_table
 from jurat_audit.subject import project_root
 from jurat_spec import lifecycle, view
 
@@ -79,6 +81,17 @@ def test_defects_are_single_edits_that_change_something() -> None:
         assert asked.invariants + asked.properties == (case.property,)
 
 
+def test_the_default_profile_has_a_failure_for_each_requirement() -> None:
+    """For each that names properties of the models, one of them is seen to fail; the rest is deep's."""
+    models = load(TLA)
+    fail = {case.property for case in models.must_fail_of(PROFILES["default"])}
+    known = {name for module in models.modules.values() for name in module.properties}
+    for requirement in load_table().requirements:
+        cited = set(requirement.cites.get(Kind.PROPERTY, ())) & known
+        assert not cited or cited & fail, requirement.id
+    assert len(models.must_fail_of(PROFILES["deep"])) == len(models.must_fail)
+
+
 # --- manifests that are refused ------------------------------------------------------------------
 
 
@@ -92,13 +105,15 @@ def test_a_manifest_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda raw: raw.pop("models"), "not models, modules, must_fail, schema_version of version 1"),
-        (lambda raw: raw.update(schema_version=2), "of version 1"),
+        (lambda raw: raw.pop("models"), "not models, modules, must_fail, schema_version of version 2"),
+        (lambda raw: raw.update(schema_version=1), "of version 2"),
         (lambda raw: raw["models"][0].pop("says"), "'small' lacks, or has too much: says"),
         (lambda raw: raw["models"][0].update(extra=1), "'small' lacks, or has too much: extra"),
         (lambda raw: raw["models"][0]["expect"].update(edges=None), "small: edges is no number: None"),
         (lambda raw: raw["models"].append(raw["models"][0]), "two models are called 'small'"),
         (lambda raw: raw["models"][0].update(module="Other"), "small: 'Other' is not known"),
+        (lambda raw: raw["models"][0].update(profile="Other"), "small: 'Other' is not known"),
+        (lambda raw: raw["must_fail"][0].update(profile="Other"), "too-far: 'Other' is not known"),
         (lambda raw: raw["models"][0].update(checks="Other"), "small: 'Other' is not known"),
         (lambda raw: raw["modules"].append({**raw["modules"][0], "name": "Other"}), "no Other.tla"),
         (lambda raw: raw["modules"][0]["invariants"].append("Idle"), "Idle must be violated"),

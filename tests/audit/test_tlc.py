@@ -109,6 +109,16 @@ def test_the_graph_is_the_one_that_can_be_drawn_by_hand(tool: tlc.Tlc) -> None:
     assert (outcome.found, outcome.distinct) == (Found.OK, 5)
 
 
+def test_answers_are_kept_beside_the_classes_of_tlc(tool: tlc.Tlc, tmp_path: Path) -> None:
+    """Java starts sooner with them, and says the same."""
+    asked = check(specification="Fair", invariants=("Fits",), properties=("NeverBack", "Arrives"))
+    keeping = tlc.locate({}, answers=tmp_path / "answers")
+    outcomes = [tlc.run(keeping, asked) for _ in range(2)]
+    assert outcomes == 2 * [tlc.run(tool, asked)]
+    assert tlc.counts(keeping)["answers from the cache"] == 1
+    assert sorted(path.suffix for path in (tmp_path / "answers").iterdir()) == ["", ".jsa"]
+
+
 @pytest.mark.parametrize(
     ("fields", "found", "exit_status", "violated", "depth"),
     [

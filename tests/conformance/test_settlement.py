@@ -27,6 +27,7 @@ import verify
 from jurat_audit.errors import ToolError
 from jurat_audit.link import PROFILES, Verdict
 from jurat_audit.links import log
+from jurat_audit.progress import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,19 +36,6 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(settle.__file__).parent
 COUNT, DRAIN_AFTER = 60, 40
-
-
-class Silent:
-    """Progress that nobody sees."""
-
-    def step(self, text: str) -> None:
-        """Say nothing."""
-
-    def total(self, count: int) -> None:
-        """Say nothing."""
-
-    def advance(self, count: int = 1) -> None:
-        """Say nothing."""
 
 
 def problems(folder: Path) -> tuple[str, ...]:

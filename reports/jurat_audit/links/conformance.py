@@ -23,7 +23,7 @@ from jurat_sim.explore import explore, replay
 from jurat_sim.scenarios import SCENARIOS
 from jurat_sim.tokens import Grain
 
-from ..link import LinkResult, Profile, Progress, Verdict
+from ..link import LinkResult, Profile, Progress, Verdict, budget
 
 if TYPE_CHECKING:
     from jurat_sim.defects import Defect
@@ -35,7 +35,11 @@ SEED = 1
 # Schedules of the clean worker for each scenario, by profile and grain.
 BUDGETS: dict[str, dict[Grain, int]] = {
     "default": {Grain.SEAM: 10_000, Grain.ACCESS: 3_000},
+    "deep": {Grain.SEAM: 50_000, Grain.ACCESS: 15_000},
 }
+
+HUNTED = LIFECYCLE_DEFECTS
+"""The defects that are seeded, one at a time."""
 
 LIMITS = (
     (
@@ -64,13 +68,13 @@ def run(profile: Profile, progress: Progress) -> LinkResult:
     before = time.monotonic()
     reports = [
         _explore(scenario, grain, schedules, progress)
-        for grain, schedules in BUDGETS[profile.name].items()
+        for grain, schedules in budget(BUDGETS, profile, "conformance").items()
         for scenario in SCENARIOS
     ]
     explored = time.monotonic()
     progress.step("hunting the seeded defects")
-    progress.total(len(LIFECYCLE_DEFECTS))
-    hunts = [_hunt(defect, progress) for defect in LIFECYCLE_DEFECTS]
+    progress.total(len(HUNTED))
+    hunts = [_hunt(defect, progress) for defect in HUNTED]
     schedules = sum(report.schedules for report in reports)
     problems = [line for report in reports for line in _problems(report)]
     problems += [hunt.problem for hunt in hunts if hunt.problem is not None]

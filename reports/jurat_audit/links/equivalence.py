@@ -8,27 +8,34 @@ labelled edges.  A guard that is stricter or weaker on either side changes a set
 
 The configurations are the models of `tla/manifest.json` that say `"compare": true`.  Nothing is
 sampled and nothing is hashed: within these bounds equality is a fact, and beyond them a hope.
+
+TLC's graph is that of its one run of the model, with the properties on, which the link `model`
+asks for as well; where its answers are kept, the second asks nothing.  If a property fails there,
+TLC stops short, and is asked once more without the properties: what differs is to be seen.
+The dump is read, the rule searched and the two compared in a process of its own.  No graph ever
+leaves it: what comes back are counts, and lines for a person.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from jurat_spec import fanout, lifecycle, limiter, observable, queues, registry, search, view
 
-from .. import compare, manifest, tlc
-from ..link import LinkResult, Profile, Progress, Verdict
+from .. import compare, dot, manifest, tlc
+from ..errors import ToolError
+from ..link import PROFILES, LinkResult, Profile, Progress, Verdict, budget
 from ..subject import project_root
+from .model import LIMIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Future
-
-    from .. import dot
+    from pathlib import Path
 
 COMMAND = "jurat audit --link equivalence"
 LIMITS = (
@@ -37,80 +44,202 @@ LIMITS = (
 )
 
 
+JOBS = 2  # configurations at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much was compared."""
+
+    states: int
+    edges: int
+
+
+LEAST: dict[str, Size] = {
+    "default": Size(states=50_000, edges=190_000),
+    "deep": Size(states=200_000, edges=770_000),
+}
+"""What a profile owes: the configurations that it compares have as many states and edges together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What came of holding a dump against the search: all that leaves the process that did it."""
+
+    states: int = 0
+    edges: int = 0
+    depth: int = 0
+    """The last three are the search's, not TLC's."""
+    lines: tuple[str, ...] = ()
+    """How they differ; none if they are equal."""
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """One configuration, and what was found there."""
 
     model: manifest.Model
     outcome: tlc.Outcome
-    graph: search.Graph[Any]
-    problems: tuple[str, ...]
-    seconds: float
-    """Of the search and the comparison; TLC's are in its outcome."""
+    held: Held
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Lines for a person, with the name of the configuration."""
+        return tuple(f"{self.model.name}: {line}" for line in self.held.lines)
 
 
-def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - one profile so far
-    """Compare TLC's graph with the search's at each configuration."""
-    return check(manifest.load(project_root() / "tla"), tlc.locate(), progress)
+def run(profile: Profile, progress: Progress) -> LinkResult:
+    """Compare TLC's graph with the search's at each configuration of the profile."""
+    tool = tlc.locate(answers=profile.answers)
+    least = budget(LEAST, profile, "equivalence")
+    with ProcessPoolExecutor(JOBS, mp_context=get_context("spawn")) as processes:
+        return check(
+            manifest.load(project_root() / "tla"),
+            tool,
+            progress,
+            profile=profile,
+            least=least,
+            processes=processes,
+        )
 
 
-def check(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> LinkResult:
-    """The same, for any manifest of modules that have a twin."""
-    comparisons = list(_comparisons(models, tool, progress))
+def check(
+    models: manifest.Manifest,
+    tool: tlc.Tlc,
+    progress: Progress,
+    *,
+    profile: Profile = PROFILES["default"],
+    least: Size = Size(states=1, edges=1),
+    processes: Executor | None = None,
+) -> LinkResult:
+    """The same, for any manifest of modules that have a twin; without `processes`, in this one."""
+    comparisons = list(_comparisons(models, tool, progress, profile, processes))
     equal = [each for each in comparisons if not each.problems]
+    compared = Size(
+        states=sum(each.held.states for each in equal), edges=sum(each.held.edges for each in equal)
+    )
     figures: dict[str, int | str] = {
         "configurations": len(equal),
-        "states": sum(len(each.graph.states) for each in equal),
-        "edges": sum(len(each.graph.edges) for each in equal),
+        "states": compared.states,
+        "edges": compared.edges,
     }
+    problems = [line for each in comparisons for line in each.problems]
+    if not problems and (compared.states < least.states or compared.edges < least.edges):
+        problems.append(
+            f"{compared.states:,} states and {compared.edges:,} edges were compared; the profile "
+            f"{profile.name} owes {least.states:,} and {least.edges:,}"
+        )
     return LinkResult(
         id="equivalence",
-        verdict=_verdict(comparisons),
+        verdict=_verdict(comparisons, problems),
         command=COMMAND,
         summary=_summary(figures, len(comparisons)),
         figures=figures,
-        details={"tables": [_table(comparisons)], "limits": list(LIMITS)},
-        problems=tuple(line for each in comparisons for line in each.problems),
-        timings=_timings(comparisons),
+        details={"tables": [_table(models, comparisons)], "limits": list(LIMITS)},
+        problems=tuple(problems),
+        timings=_timings(comparisons) | tlc.counts(tool),
     )
 
 
-def _comparisons(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> Iterator[Comparison]:
-    """Each configuration in turn.  While one is searched here, TLC is busy with the next."""
-    chosen = [model for model in models.models if model.compare]
+def _comparisons(
+    models: manifest.Manifest,
+    tool: tlc.Tlc,
+    progress: Progress,
+    profile: Profile,
+    processes: Executor | None,
+) -> Iterator[Comparison]:
+    """Each configuration in the order of the manifest; a few are compared at a time, the largest first."""
+    chosen = [model for model in models.models_of(profile) if model.compare]
     if not chosen:
         raise manifest.ManifestError(f"{manifest.FILE}: no model is compared")
-    with ThreadPoolExecutor(1) as pool:
-        answers = [pool.submit(_by_tlc, models, tool, model) for model in chosen]
+    limit = budget(LIMIT_SECONDS, profile, "equivalence")
+
+    def compared(model: manifest.Model) -> Comparison:
+        with progress.row(model.name):
+            comparison = _compared(models, tool, model, limit, processes)
+        progress.advance()
+        return comparison
+
+    progress.step("configurations")
+    progress.total(len(chosen))
+    with ThreadPoolExecutor(JOBS) as pool:
+        largest_first = sorted(chosen, key=lambda model: model.expect.generated, reverse=True)
+        futures = {model.name: pool.submit(compared, model) for model in largest_first}
         try:
-            for number, (model, answer) in enumerate(zip(chosen, answers, strict=True), start=1):
-                progress.step(f"configuration {number} of {len(chosen)}: {model.name}")
-                yield _compared(models, model, answer)
+            for model in chosen:
+                yield futures[model.name].result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _by_tlc(models: manifest.Manifest, tool: tlc.Tlc, model: manifest.Model) -> tuple[tlc.Outcome, dot.Graph]:
-    """TLC's graph.  No property is checked on the way: that is another link."""
-    bare = replace(models.check(model), invariants=(), properties=())
-    return tlc.graph(tool, bare, models.modules[model.module].variables)
-
-
 def _compared(
-    models: manifest.Manifest, model: manifest.Model, answer: Future[tuple[tlc.Outcome, dot.Graph]]
+    models: manifest.Manifest, tool: tlc.Tlc, model: manifest.Model, limit: float, processes: Executor | None
 ) -> Comparison:
+    question = models.check(model)
+    comparison = _asked(models, tool, model, question, limit, processes)
+    if comparison.outcome.violated is None:
+        return comparison
+    bare = replace(question, invariants=(), properties=())
+    return _asked(models, tool, model, bare, limit, processes)
+
+
+def _asked(
+    models: manifest.Manifest,
+    tool: tlc.Tlc,
+    model: manifest.Model,
+    question: tlc.Check,
+    limit: float,
+    processes: Executor | None,
+) -> Comparison:
+    with tlc.dumped(tool, question, limit_seconds=limit) as (outcome, dump):
+        if dump is not None and outcome.complete:
+            variables = models.modules[model.module].variables
+            held = _held(processes, model, dump, variables, outcome)
+        else:
+            held = Held(lines=(f"TLC has no graph: {outcome.found} {outcome.error}",))
+    return Comparison(model=model, outcome=outcome, held=held)
+
+
+def _held(
+    processes: Executor | None,
+    model: manifest.Model,
+    dump: Path,
+    variables: tuple[str, ...],
+    outcome: tlc.Outcome,
+) -> Held:
+    if processes is None:
+        return hold(model, dump, variables, outcome)
+    try:
+        return processes.submit(hold, model, dump, variables, outcome).result()
+    except BrokenExecutor as broken:
+        raise ToolError(f"{model.name}: the process that compared its graphs has died: {broken}") from None
+
+
+def hold(model: manifest.Model, dump: Path, variables: tuple[str, ...], outcome: tlc.Outcome) -> Held:
+    """Read a dump, search the twin of its module, and compare the two.
+
+    Raises what `dot.read` does for a dump that is none.  A rule that raises an error of its own is
+    not the rule of the module: that is a difference.
+    """
     began = time.monotonic()
-    machine = twin_of(models, model)
-    walked = search.walk(machine)
-    seconds = time.monotonic() - began
-    outcome, dumped = answer.result()
-    began = time.monotonic()
-    return Comparison(
-        model=model,
-        outcome=outcome,
-        graph=walked,
-        problems=tuple(_problems(model, machine.variables, outcome, dumped, walked)),
-        seconds=seconds + time.monotonic() - began,
+    machine = twin_of(model)
+    try:
+        walked = search.walk(machine)
+    except Exception as error:  # noqa: BLE001 - whatever the rule raises
+        return Held(lines=(f"the spec cannot be searched: {type(error).__name__}: {error}",))
+    dumped = dot.read(dump, variables)
+    tlc.check_dump(outcome, len(dumped.states))
+    left, right = compare.Side(name="TLC", graph=dumped), compare.Side(name="the spec", graph=walked)
+    lines = list(compare.difference(left, right, machine.variables))
+    if outcome.depth != walked.depth:
+        lines.append(f"TLC searched {outcome.depth} levels, the spec {walked.depth}")
+    return Held(
+        states=len(walked.numbers),
+        edges=len(walked.steps),
+        depth=walked.depth,
+        lines=tuple(lines),
+        seconds=time.monotonic() - began,
     )
 
 
@@ -173,33 +302,18 @@ TWINS: Mapping[str, Callable[[Mapping[str, Any]], search.Machine[Any]]] = {
 """For each TLA+ module, its executable specification with the constants of a model."""
 
 
-def twin_of(models: manifest.Manifest, model: manifest.Model) -> search.Machine[Any]:
+def twin_of(model: manifest.Model) -> search.Machine[Any]:
     """The executable specification of the model's module, with the model's constants."""
     if (twin := TWINS.get(model.module)) is None:
         raise manifest.ManifestError(f"{manifest.FILE}: {model.name}: {model.module} has no twin")
-    return twin(models.constants_of(model))
+    return twin(model.constants)
 
 
-def _problems(
-    model: manifest.Model,
-    variables: tuple[str, ...],
-    outcome: tlc.Outcome,
-    dumped: dot.Graph,
-    walked: search.Graph[Any],
-) -> Iterator[str]:
-    if not outcome.complete:
-        yield f"{model.name}: TLC has no graph: {outcome.found} {outcome.error}"
-        return
-    left, right = compare.Side(name="TLC", graph=dumped), compare.Side(name="the spec", graph=walked)
-    yield from (f"{model.name}: {line}" for line in compare.difference(left, right, variables))
-    if outcome.depth != walked.depth:
-        yield f"{model.name}: TLC searched {outcome.depth} levels, the spec {walked.depth}"
-
-
-def _verdict(comparisons: list[Comparison]) -> Verdict:
-    found = {each.outcome.found for each in comparisons if each.problems}
-    if not found:
+def _verdict(comparisons: list[Comparison], problems: list[str]) -> Verdict:
+    """What is missing because TLC was stopped is undetermined; any other difference is a failure."""
+    if not problems:
         return Verdict.PASS
+    found = {each.outcome.found for each in comparisons if each.problems}
     return Verdict.UNDETERMINED if found == {tlc.Found.UNDETERMINED} else Verdict.FAIL
 
 
@@ -214,11 +328,11 @@ def _timings(comparisons: list[Comparison]) -> dict[str, float]:
     timings = {}
     for each in comparisons:
         timings[f"{each.model.name}: TLC"] = round(each.outcome.seconds, 3)
-        timings[f"{each.model.name}: search and comparison"] = round(each.seconds, 3)
+        timings[f"{each.model.name}: search and comparison"] = round(each.held.seconds, 3)
     return timings
 
 
-def _table(comparisons: list[Comparison]) -> dict[str, object]:
+def _table(models: manifest.Manifest, comparisons: list[Comparison]) -> dict[str, object]:
     return {
         "title": "Graphs that were compared",
         "columns": ["configuration", "module", "constants", "states", "edges", "depth", "equal"],
@@ -226,10 +340,10 @@ def _table(comparisons: list[Comparison]) -> dict[str, object]:
             [
                 each.model.name,
                 each.model.module,
-                ", ".join(f"{name} = {value}" for name, value in each.model.constants.items()),
-                len(each.graph.states),
-                len(each.graph.edges),
-                each.graph.depth,
+                models.told(each.model),
+                each.held.states,
+                each.held.edges,
+                each.held.depth,
                 "no" if each.problems else "yes",
             ]
             for each in comparisons

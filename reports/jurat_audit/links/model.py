@@ -11,19 +11,20 @@ but has other numbers is another model, and nobody has said so: that is a failur
 
 from __future__ import annotations
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import compare, manifest, tlc
-from ..link import LinkResult, Profile, Progress, Verdict
+from ..link import PROFILES, LinkResult, Profile, Progress, Verdict, budget
 from ..subject import project_root
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any, TypeVar
 
+    from .. import dot
     from ..dot import State
 
     Case = TypeVar("Case", manifest.Model, manifest.MustFail)
@@ -34,6 +35,9 @@ JOBS = 2  # TLC at a time: each has one worker, and a Java that helps it
 COLLISION_LIMIT = 1e-6
 """Above this estimate of TLC's, that two states shared a fingerprint, a search counts as incomplete."""
 
+LIMIT_SECONDS: dict[str, float] = {"default": 600.0, "deep": 7_200.0}
+"""How long TLC may take for one model, by profile.  What is stopped is undetermined."""
+
 LIMITS = (
     "The models are bounded by their constants: a fifth task is not looked at, nor a third thread.",
     "Time is no number in the models: a deadline or the end of a grace may come at any moment.",
@@ -41,15 +45,19 @@ LIMITS = (
 )
 
 
-def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - one profile so far
-    """Run every model of the manifest and compare each answer with what was recorded."""
-    return check(manifest.load(project_root() / "tla"), tlc.locate(), progress)
+def run(profile: Profile, progress: Progress) -> LinkResult:
+    """Run every model of the profile and compare each answer with what was recorded."""
+    tool = tlc.locate(answers=profile.answers)
+    return check(manifest.load(project_root() / "tla"), tool, progress, profile=profile)
 
 
-def check(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> LinkResult:
+def check(
+    models: manifest.Manifest, tool: tlc.Tlc, progress: Progress, *, profile: Profile = PROFILES["default"]
+) -> LinkResult:
     """The same, for any manifest."""
-    searches = list(_searches(models, tool, progress))
-    attempts = list(_attempts(models, tool, progress))
+    limit = budget(LIMIT_SECONDS, profile, "model")
+    searches = list(_searches(models, models.models_of(profile), tool, progress, limit))
+    attempts = list(_attempts(models, models.must_fail_of(profile), tool, progress, limit))
     answers: list[Search | Attempt] = [*searches, *attempts]
     problems = [line for each in answers for line in each.problems] + _never_taken(models, searches)
     figures = _figures(models, searches, attempts)
@@ -61,7 +69,7 @@ def check(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> LinkR
         figures=figures,
         details=_details(models, searches, attempts),
         problems=tuple(problems),
-        timings={each.name: round(each.outcome.seconds, 3) for each in answers},
+        timings={each.name: round(each.outcome.seconds, 3) for each in answers} | tlc.counts(tool),
     )
 
 
@@ -88,12 +96,21 @@ class Search:
         return self.model.name
 
 
-def _searches(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> Iterator[Search]:
-    def ask(model: manifest.Model) -> tuple[tlc.Outcome, Counter[str]]:
-        outcome, graph = tlc.graph(tool, models.check(model), models.modules[model.module].variables)
-        return outcome, Counter(action for _, action, _ in graph.edges)
+def _searches(
+    models: manifest.Manifest,
+    chosen: Sequence[manifest.Model],
+    tool: tlc.Tlc,
+    progress: Progress,
+    limit: float,
+) -> Iterator[Search]:
+    """Each model that must hold.  Edges are counted in TLC's dump, which alone tells one from two."""
 
-    for model, (outcome, taken) in _in_order(ask, models.models, progress, "model"):
+    def ask(model: manifest.Model) -> tuple[tlc.Outcome, dot.Shape]:
+        return tlc.shape(tool, models.check(model), limit_seconds=limit)
+
+    progress.step("models in which every property must hold")
+    for model, (outcome, shape) in _in_order(ask, chosen, progress):
+        taken = shape.taken
         answer = manifest.answered(outcome, taken.total())
         yield Search(
             model=model,
@@ -147,15 +164,22 @@ class Attempt:
         return self.case.name
 
 
-def _attempts(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress) -> Iterator[Attempt]:
+def _attempts(
+    models: manifest.Manifest,
+    chosen: Sequence[manifest.MustFail],
+    tool: tlc.Tlc,
+    progress: Progress,
+    limit: float,
+) -> Iterator[Attempt]:
     def ask(case: manifest.MustFail) -> tlc.Outcome:
         try:
             question = models.check_failing(case)
         except manifest.ManifestError as gone:  # the rule has changed where the defect was planted
             return tlc.Outcome(found=tlc.Found.ERROR, exit_status=None, error=str(gone))
-        return tlc.run(tool, question)
+        return tlc.run(tool, question, limit_seconds=limit)
 
-    for case, outcome in _in_order(ask, models.must_fail, progress, "must fail"):
+    progress.step("models that must fail")
+    for case, outcome in _in_order(ask, chosen, progress):
         yield Attempt(case=case, outcome=outcome, problems=tuple(_wrong_attempt(case, outcome)))
 
 
@@ -176,17 +200,32 @@ def _wrong_attempt(case: manifest.MustFail, outcome: tlc.Outcome) -> Iterator[st
 
 
 def _in_order(
-    ask: Callable[[Case], Answered], cases: Sequence[Case], progress: Progress, what: str
+    ask: Callable[[Case], Answered], cases: Sequence[Case], progress: Progress
 ) -> Iterator[tuple[Case, Answered]]:
-    """Each case with its answer, in the order of the manifest, a few being asked at a time."""
+    """Each case with its answer, in the order of the manifest; a few are asked at a time, the largest first.
+
+    A large one that came last would be waited for alone.
+    """
+
+    def shown(case: Case) -> Answered:
+        with progress.row(case.name):
+            answer = ask(case)
+        progress.advance()
+        return answer
+
+    progress.total(len(cases))
     with ThreadPoolExecutor(JOBS) as pool:
-        futures = [pool.submit(ask, case) for case in cases]
+        futures = {case.name: pool.submit(shown, case) for case in sorted(cases, key=_size, reverse=True)}
         try:
-            for number, (case, future) in enumerate(zip(cases, futures, strict=True), start=1):
-                progress.step(f"{what} {number} of {len(cases)}: {case.name}")
-                yield case, future.result()
+            for case in cases:
+                yield case, futures[case.name].result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _size(case: manifest.Model | manifest.MustFail) -> int:
+    """States that TLC has to make, as far as that is recorded."""
+    return case.expect.generated if isinstance(case, manifest.Model) else 0
 
 
 def _what(outcome: tlc.Outcome) -> str:
@@ -272,7 +311,7 @@ def _details(models: manifest.Manifest, searches: list[Search], attempts: list[A
             if each.outcome.complete or name == each.outcome.violated
         ],
         "tables": [
-            _models_table(searches),
+            _models_table(models, searches),
             *(_actions_table(module, searches) for module in models.modules.values()),
             _attempts_table(attempts),
         ],
@@ -280,7 +319,7 @@ def _details(models: manifest.Manifest, searches: list[Search], attempts: list[A
     }
 
 
-def _models_table(searches: list[Search]) -> dict[str, Any]:
+def _models_table(models: manifest.Manifest, searches: list[Search]) -> dict[str, Any]:
     return {
         "title": "Models in which every property must hold",
         "columns": [
@@ -297,7 +336,7 @@ def _models_table(searches: list[Search]) -> dict[str, Any]:
             [
                 each.name,
                 each.model.module,
-                ", ".join(f"{name} = {value}" for name, value in each.model.constants.items()),
+                models.told(each.model),
                 f"{len(each.properties)} properties" if len(each.properties) > 1 else each.properties[0],
                 each.answer.distinct,
                 each.answer.edges,
