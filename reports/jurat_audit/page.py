@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def render(content: dict[str, Any]) -> str:
                 for test in content["evidence_tests"]["tests"]
             ],
             chain=[Markup(pictures.chain_picture(verdicts, wide=wide)) for wide in (True, False)],  # noqa: S704
-            lifecycle=Markup(pictures.lifecycle_picture()),  # noqa: S704 - drawn by us, and escaped
+            lifecycle=[Markup(pictures.lifecycle_picture(wide=wide)) for wide in (True, False)],  # noqa: S704
             phases=Markup(pictures.phase_picture()),  # noqa: S704
             transitions=pictures.transitions(),
             statuses=STATUSES,
@@ -120,6 +121,7 @@ def _environment() -> Environment:
     environment.filters["plural"] = plural
     environment.filters["prose"] = prose
     environment.filters["breakable"] = breakable
+    environment.filters["by_words"] = by_words
     return environment
 
 
@@ -151,6 +153,11 @@ def prose(text: str) -> Markup:
 def breakable(name: str) -> Markup:
     """A long name that a browser may break after its underscores, and nowhere else."""
     return Markup("_<wbr>").join(name.split("_"))
+
+
+def by_words(name: str) -> Markup:
+    """The name of an action, which a browser may break before its capitals, and nowhere else."""
+    return Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]", name))
 
 
 def _action_row(action: Action) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec.lifecycle import ACTIONS, PHASES, STATUSES, TERMINAL, Config, Terms
+from jurat_spec.lifecycle import ACTIONS, LIVE, PHASES, STATUSES, TERMINAL, WAITING, Config, Terms
 from jurat_spec.search import walk
 from jurat_spec.view import Lifecycle
+
+from .errors import AuditError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,13 +111,28 @@ class Sheet:
     _lines: list[str] = field(default_factory=list)
     _labels: list[str] = field(default_factory=list)
 
-    def box(self, box: Box, text: str, *, css: str = "node") -> None:
-        """A rounded box with one line of text in its middle."""
+    def box(self, box: Box, text: str, *, css: str = "node", notes: Sequence[str] = ()) -> None:
+        """A rounded box with one line of text in its middle, and notes below it."""
         self._lines.append(
             f'<rect class="{css}" x="{box.left}" y="{box.top}" '
             f'width="{box.width}" height="{box.height}" rx="6"/>'
         )
-        self.text(box.x, box.y + 5, text, css="node-text")
+        first = box.y + 5 - 7 * (len(notes) + bool(notes))
+        self.text(box.x, first, text, css="node-text")
+        if notes:
+            self.notes(box.x, first + 15, notes)
+
+    def frame(self, box: Box) -> None:
+        """A frame round several boxes."""
+        self._lines.append(
+            f'<rect class="group" x="{box.left}" y="{box.top}" '
+            f'width="{box.width}" height="{box.height}" rx="10"/>'
+        )
+
+    def notes(self, x: int, y: int, labels: Sequence[str]) -> None:
+        """What may happen here and changes no status, from the baseline `y` down."""
+        for row, text in enumerate(("while it is so:", *labels)):
+            self.text(x, y + 14 * row, text, css="note-text" if row else "note-text lead")
 
     def arrow(self, path: str, *, css: str = "edge") -> None:
         """A line with a head at its end, by SVG path commands."""
@@ -150,86 +167,172 @@ class Sheet:
 # --- the lifecycle ------------------------------------------------------------------------
 
 
-ROW = 108  # from the middle of one row to the middle of the next
+# Statuses that the picture draws a frame round.  An action whose sources are exactly those of a
+# group is drawn once, from its frame.
+GROUPS: dict[str, tuple[str, ...]] = {"waiting": WAITING, "live": LIVE, "ended": TERMINAL}
 
 
-def lifecycle_picture() -> str:
-    """The statuses of a task in rows, by how far they are from the start, and the actions between them."""
-    edges = _grouped(status_edges())
-    boxes = _placed(edges)
-    sheet = Sheet("lifecycle", 660, max(box.bottom for box in boxes.values()) + 46)
-    for status, box in boxes.items():
-        sheet.box(box, status, css="node terminal" if status in TERMINAL else "node")
-    for (before, after), labels in edges.items():
-        _draw(sheet, boxes[before], boxes[after], labels)
-    said = "; ".join(
-        f"{before} to {after} by {' or '.join(labels)}" for (before, after), labels in edges.items()
-    )
-    return sheet.svg("The statuses of a task, and the actions that change them", said + ".")
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an arrow runs, by SVG path commands, and where the last of its labels stands."""
+
+    path: str
+    x: int
+    y: int
+    anchor: str = "middle"
 
 
-def _placed(edges: Mapping[tuple[str, str], list[str]]) -> dict[str, Box]:
-    """A row for each rank.  Statuses that are reached by a short cut stand left, where it has room."""
-    rank = _ranks(edges)
-    rows: dict[int, list[str]] = defaultdict(list)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Where things stand on the paper.  What stands there is not said here, but by the rule."""
+
+    size: tuple[int, int]
+    boxes: dict[str, tuple[int, int, int]]
+    """By status: the centre, and the width."""
+    frames: dict[str, tuple[Box, tuple[int, int, str], tuple[int, int]]]
+    """By group: the frame, where its name stands, and where its notes begin."""
+    routes: dict[tuple[str, str], Route]
+    """By the status or group that an arrow leaves, and the status that it leads to."""
+
+
+WIDE = Plan(
+    size=(916, 470),
+    boxes={
+        "absent": (62, 152, 92),
+        "scheduled": (262, 80, 108),
+        "queued": (262, 152, 108),
+        "retrying": (262, 224, 108),
+        "running": (516, 152, 172),
+        "completed": (838, 80, 108),
+        "failed": (838, 152, 108),
+        "abandoned": (838, 224, 108),
+        "cancelled": (838, 296, 108),
+        "timed_out": (838, 368, 108),
+    },
+    frames={
+        "live": (Box(x=395, y=224, width=438, height=436), (188, 24, "start"), (395, 419)),
+        "waiting": (Box(x=271, y=217, width=162, height=366), (200, 52, "start"), (271, 330)),
+        "ended": (Box(x=838, y=217, width=132, height=366), (782, 52, "start"), (838, 398)),
+    },
+    routes={
+        ("absent", "scheduled"): Route("M62 134 V80 H208", 118, 74),
+        ("absent", "queued"): Route("M108 152 H208", 142, 146),
+        ("scheduled", "queued"): Route("M262 98 V134", 269, 120, "start"),
+        ("retrying", "queued"): Route("M262 206 V170", 269, 192, "start"),
+        ("queued", "running"): Route("M316 152 H430", 388, 146),
+        ("running", "retrying"): Route("M470 191 V224 H316", 404, 218),
+        ("running", "completed"): Route("M602 152 H630 V80 H784", 700, 74),
+        ("running", "failed"): Route("M602 152 H784", 700, 146),
+        ("running", "abandoned"): Route("M602 152 H630 V224 H784", 700, 218),
+        ("running", "cancelled"): Route("M602 152 H630 V289 H784", 700, 283),
+        ("running", "timed_out"): Route("M602 152 H630 V361 H784", 700, 355),
+        ("waiting", "cancelled"): Route("M352 305 H784", 480, 299),
+        ("waiting", "timed_out"): Route("M352 377 H784", 480, 371),
+        ("ended", "absent"): Route("M838 400 V456 H62 V170", 700, 450),
+    },
+)
+"""For paper about 900 units wide: from left to right."""
+
+NARROW = Plan(
+    size=(360, 780),
+    boxes={
+        "absent": (180, 26, 92),
+        "scheduled": (70, 130, 92),
+        "retrying": (276, 130, 92),
+        "queued": (180, 210, 88),
+        "running": (180, 341, 172),
+        "completed": (273, 474, 110),
+        "failed": (273, 526, 110),
+        "abandoned": (273, 592, 110),
+        "cancelled": (273, 668, 110),
+        "timed_out": (273, 740, 110),
+    },
+    frames={
+        "live": (Box(x=173, y=245, width=334, height=358), (14, 82, "start"), (173, 402)),
+        "waiting": (Box(x=173, y=171, width=318, height=166), (324, 104, "end"), (100, 252)),
+        "ended": (Box(x=273, y=601, width=134, height=338), (214, 449, "start"), (273, 762)),
+    },
+    routes={
+        ("absent", "scheduled"): Route("M134 26 H70 V112", 100, 20),
+        ("absent", "queued"): Route("M180 44 V192", 187, 60, "start"),
+        ("scheduled", "queued"): Route("M70 148 V210 H136", 77, 184, "start"),
+        ("retrying", "queued"): Route("M276 148 V210 H224", 269, 184, "end"),
+        ("queued", "running"): Route("M180 228 V302", 173, 282, "end"),
+        ("running", "retrying"): Route("M266 341 H306 V148", 300, 292, "end"),
+        ("running", "completed"): Route("M94 341 H48 V474 H218", 126, 468),
+        ("running", "failed"): Route("M94 341 H48 V526 H218", 126, 520),
+        ("running", "abandoned"): Route("M94 341 H48 V592 H218", 126, 586),
+        ("running", "cancelled"): Route("M94 341 H48 V661 H218", 126, 655),
+        ("running", "timed_out"): Route("M94 341 H48 V733 H218", 126, 727),
+        ("waiting", "cancelled"): Route("M26 254 V677 H218", 126, 705),
+        ("waiting", "timed_out"): Route("M26 254 V749 H218", 126, 763),
+        ("ended", "absent"): Route("M340 601 H352 V26 H226", 290, 20),
+    },
+)
+"""For paper about 360 units wide: from top to bottom."""
+
+
+def lifecycle_edges() -> list[Edge]:
+    """As `status_edges`, but an action that may come from the whole of a group comes from it once.
+
+    An action that leaves the status as it is leads from a place to itself.
+    """
+    found = []
+    for action in ACTIONS.values():
+        if action.of == "task":
+            whole = [name for name, group in GROUPS.items() if set(group) == set(action.source)]
+            for place in whole or action.source:
+                found += [(place, action.name, target) for target in action.target or (place,)]
+    return found
+
+
+def lifecycle_picture(*, wide: bool) -> str:
+    """The statuses of a task, those of a group in a frame, and the actions between them.
+
+    Errors: `AuditError` if the rule has a status or a change that the plan of the picture has no place for.
+    """
+    plan, css = (WIDE, "wide") if wide else (NARROW, "narrow")
+    ways = _grouped(lifecycle_edges())
+    notes = {before: labels for (before, after), labels in ways.items() if before == after}
+    changes = {pair: labels for pair, labels in ways.items() if pair[0] != pair[1]}
+    missing: list[str] = [status for status in STATUSES if status not in plan.boxes]
+    missing += [f"{before} to {after}" for before, after in changes if (before, after) not in plan.routes]
+    if missing:
+        raise AuditError(f"the picture of the lifecycle has no place for {', '.join(missing)}")
+    sheet = Sheet(f"lifecycle-{css}", *plan.size)
+    for name, (frame, (x, y, anchor), (notes_x, notes_y)) in plan.frames.items():
+        sheet.frame(frame)
+        sheet.text(x, y, name, css="group-text", anchor=anchor)
+        if name in notes:
+            sheet.notes(notes_x, notes_y, notes[name])
     for status in STATUSES:
-        rows[rank[status]].append(status)
-    boxes: dict[str, Box] = {}
-    for row, statuses in rows.items():
-        statuses.sort(key=lambda status: not _has_short_cut(status, rank, edges))
-        step = 640 // len(statuses)
-        for column, name in enumerate(statuses):
-            boxes[name] = Box(x=10 + step // 2 + step * column, y=28 + ROW * row)
-    return boxes
+        x, y, width = plan.boxes[status]
+        inside = notes.get(status, [])
+        box = Box(x=x, y=y, width=width, height=36 + 14 * (len(inside) + bool(inside)))
+        sheet.box(box, status, css="node terminal" if status in TERMINAL else "node", notes=inside)
+    for pair, labels in changes.items():
+        route = plan.routes[pair]
+        sheet.arrow(route.path)
+        for row, label in enumerate(reversed(labels)):
+            sheet.text(route.x, route.y - 14 * row, label, anchor=route.anchor)
+    said = [f"{name} is {' or '.join(group)}" for name, group in GROUPS.items()]
+    said += [f"{before} to {after} by {' or '.join(labels)}" for (before, after), labels in changes.items()]
+    said += [f"while {place}, and staying so: {' or '.join(labels)}" for place, labels in notes.items()]
+    return sheet.svg(
+        "The statuses of a task, and the actions that change them",
+        "; ".join(said) + ".",
+        css=f"lifecycle {css}",
+    )
 
 
-def _ranks(edges: Mapping[tuple[str, str], list[str]]) -> dict[str, int]:
-    """How many steps a status is from the start, by the longest way that meets none twice."""
-    rank: dict[str, int] = dict.fromkeys(STATUSES, 0)
-    place: dict[str, int] = {status: number for number, status in enumerate(STATUSES)}
-    for _ in STATUSES:
-        for before, after in edges:
-            if place[before] < place[after]:
-                rank[after] = max(rank[after], rank[before] + 1)
-    return rank
-
-
-def _has_short_cut(status: str, rank: Mapping[str, int], edges: Mapping[tuple[str, str], list[str]]) -> bool:
-    return any(after == status and rank[after] - rank[before] > 1 for before, after in edges)
-
-
-def _draw(sheet: Sheet, before: Box, after: Box, labels: Sequence[str]) -> None:
-    """One arrow, its shape chosen by where its ends are: a loop, a short cut, or one row down."""
-    if before == after:
-        if before.y > sheet.height - 100:  # in the last row the room is below
-            x, y = before.x, before.bottom
-            sheet.arrow(f"M{x - 22} {y} C{x - 22} {y + 26} {x + 22} {y + 26} {x + 22} {y}")
-            sheet.lines(x, y + 36, labels)
-        else:
-            x, y = before.right, before.y
-            sheet.arrow(f"M{x} {y - 9} C{x + 40} {y - 20} {x + 40} {y + 20} {x} {y + 9}")
-            sheet.lines(x + 40, y + 4, labels, anchor="start")
-    elif after.y - before.y > ROW + 8:
-        x, y = after.x - 28, after.top
-        sheet.arrow(f"M{before.left} {before.y} C{x} {before.y} {x} {before.y + 60} {x} {y}")
-        sheet.lines(x + 8, (before.y + y) // 2 + 4, labels, anchor="start")
-    elif after.x == before.x:
-        sheet.arrow(f"M{before.x} {before.bottom} L{after.x} {after.top}")
-        sheet.lines(after.x + 9, (before.bottom + after.top) // 2 + 3, labels, anchor="start")
-    else:
-        start, end = before.x + (after.x - before.x) // 7, after.x + 14
-        low, high = before.bottom + 34, before.bottom + 6
-        sheet.arrow(
-            f"M{start} {before.bottom} C{start} {low} {end} {high} {end} {after.top - 26} L{end} {after.top}"
-        )
-        sheet.lines(end + 7, after.top - 12, labels, anchor="start")
+ROW = 108  # from the middle of one row to the middle of the next
 
 
 def phase_picture() -> str:
     """The phases of the worker from top to bottom; an arrow that skips one goes round it."""
     edges = _grouped(phase_edges())
-    boxes: dict[str, Box] = {phase: Box(x=204, y=28 + ROW * row) for row, phase in enumerate(PHASES)}
-    sheet = Sheet("phases", 410, boxes[PHASES[-1]].bottom + 46)
+    boxes: dict[str, Box] = {phase: Box(x=188, y=28 + ROW * row) for row, phase in enumerate(PHASES)}
+    sheet = Sheet("phases", 376, boxes[PHASES[-1]].bottom + 10)
     for phase, box in boxes.items():
         sheet.box(box, phase, css="node terminal" if phase == PHASES[-1] else "node")
     side = -1
@@ -240,10 +343,10 @@ def phase_picture() -> str:
             sheet.lines(start.x + 9, (start.bottom + end.top) // 2 + 2, labels, anchor="start")
         else:
             x = start.x + side * start.width // 2
-            out = x + side * 88
+            out = x + side * 80
             sheet.arrow(f"M{x} {start.y} C{out} {start.y + 20} {out} {end.y - 20} {x} {end.y}")
             sheet.lines(
-                x + side * 74, (start.y + end.y) // 2 + 4, labels, anchor="end" if side < 0 else "start"
+                x + side * 66, (start.y + end.y) // 2 + 4, labels, anchor="end" if side < 0 else "start"
             )
             side = -side
     said = "; ".join(

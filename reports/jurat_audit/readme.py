@@ -1,8 +1,9 @@
-"""The parts of the README that are not written by hand: the evidence table and the lifecycle.
+"""The parts of the READMEs that are not written by hand: the evidence, the lifecycle, the names.
 
-`python -m jurat_audit.readme` writes them between their markers, the table from the committed
-report, the diagram from the rule.  A test of the repository fails when they are not current, so no
-figure in the README can go stale.
+`python -m jurat_audit.readme` writes them between their markers: in `README.md` the table from the
+committed report and the diagram from the rule, in `tla/README.md` the name tables from the sources
+themselves.  A test of the repository fails when they are not current, so no figure and no name in
+them can go stale.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jurat_spec.lifecycle import ACTIONS
 
+from . import names
 from .errors import AuditError
 from .subject import project_root
 
@@ -51,30 +53,47 @@ def lifecycle_diagram() -> str:
     return "\n".join([*lines, "```"])
 
 
-def filled(text: str, parts: dict[str, Callable[[], str]]) -> str:
-    """The text with each generated part written anew between its markers."""
+def filled(text: str, parts: dict[str, Callable[[], str]], document: str = "README.md") -> str:
+    """The text with each generated part written anew between its markers.
+
+    Errors: `AuditError`, with the name of the document, if a part has no place in it, or more than one.
+    """
     for name, make in parts.items():
         pattern = re.compile(rf"(<!-- generated: {name} [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
         found = pattern.findall(text)
         if len(found) != 1:
-            raise AuditError(f"README.md has {len(found)} places for the part {name}, and needs one")
+            raise AuditError(f"{document} has {len(found)} places for the part {name}, and needs one")
         before, _, rest = text.partition(found[0][0])
         after = rest[rest.index(found[0][1]) :]
         text = f"{before}{found[0][0]}{make()}\n{after}"
     return text
 
 
-def current(text: str) -> str:
-    """The README as it should be, given the README as it is."""
+def _evidence() -> str:
     report = json.loads((project_root() / "reports" / "audit.json").read_text(encoding="utf-8"))
-    return filled(text, {"evidence": lambda: evidence_table(report), "lifecycle": lifecycle_diagram})
+    return evidence_table(report)
+
+
+DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"evidence": _evidence, "lifecycle": lifecycle_diagram},
+    "tla/README.md": {"names": names.action_table, "words": names.word_table},
+}
+"""The documents that have generated parts, and who makes each part."""
+
+
+def current(text: str, document: str = "README.md") -> str:
+    """A document as it should be, given the document as it is."""
+    return filled(text, DOCUMENTS[document], document)
 
 
 def main() -> int:
-    """Write the generated parts."""
-    path = project_root() / "README.md"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(current(text), encoding="utf-8")
+    """Write the generated parts of every document; none, if one of them cannot be made."""
+    written = {}
+    for document in DOCUMENTS:
+        path = project_root() / document
+        written[path] = current(path.read_text(encoding="utf-8"), document)
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

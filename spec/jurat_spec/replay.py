@@ -28,7 +28,7 @@ from .lifecycle import ACTIONS, Action, Argument, Config, Outcome, TaskRecord, W
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Event", "NotABehaviour", "Replay", "replay"]
+__all__ = ["LOGGED", "Event", "NotABehaviour", "Replay", "replay"]
 
 Event = Sequence[Any]
 """As recorded, and not to be trusted: a log may hold anything in any place."""
@@ -40,12 +40,13 @@ _OUTCOMES = {
     "Fail": Outcome("raised"),
 }
 """What a function did, by the row that records it."""
-_LOGGED = frozenset(
+LOGGED = frozenset(
     {
         *("Submit", "Reject", "Start", *_OUTCOMES, "Cancel", "RequestCancel"),
         *("BeginDrain", "StopNow", "DrainDeadline", "ShutdownCancel", "Abandon", "LateReturn", "Stopped"),
     }
 )
+"""The rows of the rule that a log may contain."""
 
 
 class NotABehaviour(Exception):
@@ -96,7 +97,7 @@ class Replay:
             if at < self._last_ns:
                 raise self._refuse(event, "instants never go back", None)
             action = ACTIONS.get(name)
-            if action is None or name not in _LOGGED:
+            if action is None or name not in LOGGED:
                 raise self._refuse(event, "the action is one that a log may contain", None)
             task = self._task(event, action, number)
             argument = self._argument(event, action)

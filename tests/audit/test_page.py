@@ -120,7 +120,7 @@ def test_every_picture_has_a_title_and_a_description(read: Reader) -> None:
     """For readers who do not see it."""
     ids = {attributes.get("id") for _, attributes in read.elements}
     pictures = read.all("svg")
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     for attributes in pictures:
         assert attributes["role"] == "img"
         assert set((attributes["aria-labelledby"] or "").split()) <= ids
@@ -232,3 +232,10 @@ def test_the_page_and_the_data_come_from_one_content() -> None:
 def test_code_in_prose_is_marked_and_the_rest_escaped(text: str, expected: str) -> None:
     """As in the table of requirements."""
     assert str(page.prose(text)) == expected
+
+
+def test_the_name_of_an_action_may_break_between_its_words() -> None:
+    """And nothing of it is lost."""
+    assert page.by_words("AttemptTimeoutPasses") == "Attempt<wbr>Timeout<wbr>Passes"
+    assert page.by_words("timed_out") == "timed_out"
+    assert page.by_words("<b>") == "&lt;b&gt;"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jurat_audit.errors import AuditError
-from jurat_audit.readme import current, evidence_table, filled, lifecycle_diagram
+from jurat_audit.readme import DOCUMENTS, current, evidence_table, filled, lifecycle_diagram
 from jurat_spec.lifecycle import ACTIONS
 from jurat_spec.replay import replay
 
@@ -30,21 +30,35 @@ def test_each_example_runs_and_its_log_conforms(source: str, capsys: pytest.Capt
     assert replay(names["events"]).statuses() == {1: "completed"}
 
 
-def test_the_generated_parts_are_current() -> None:
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_generated_parts_are_current(document: str) -> None:
     """If not: python -m jurat_audit.readme."""
-    assert current(README) == README
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert current(text, document) == text
 
 
-def test_a_stale_part_is_found() -> None:
-    """One digit is enough."""
-    assert current(README.replace("**pass**", "**fail**", 1)) == README
-    assert README.replace("**pass**", "**fail**", 1) != README
+@pytest.mark.parametrize(
+    ("document", "true", "false"),
+    [
+        ("README.md", "**pass**", "**fail**"),
+        ("tla/README.md", "| `Start` | `turn` |", "| `Start` | not yet |"),
+        ("tla/README.md", "| `Status.QUEUED` |", "| `Status.WAITING` |"),
+    ],
+)
+def test_a_stale_part_is_found(document: str, true: str, false: str) -> None:
+    """One word is enough."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    stale = text.replace(true, false, 1)
+    assert stale != text
+    assert current(stale, document) == text
 
 
 def test_a_missing_marker_is_named() -> None:
     """Rather than leave a figure behind that nobody writes any more."""
-    with pytest.raises(AuditError, match="evidence"):
+    with pytest.raises(AuditError, match=r"README\.md has 0 places for the part evidence"):
         filled("no markers", {"evidence": lambda: ""})
+    with pytest.raises(AuditError, match=r"tla/README\.md has 0 places for the part names"):
+        current("no markers", "tla/README.md")
 
 
 def test_the_table_has_a_row_for_each_link_and_the_diagram_a_line_for_each_step() -> None:
