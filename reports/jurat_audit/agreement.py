@@ -26,6 +26,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -177,5 +178,393 @@ class OnlyTheFirst(registry.Registry):
 
     def evictable(self, s: registry.State) -> int | None:
         """The first to end, or nothing."""
-        task = super(OnlyTheFirst, self).evictable(s)
+        task = registry.Registry.evictable(self, s)
         return task if s.ended and s.ended[0] == task else None
+
+
+class Waiting(fanout.Fanout):
+    """A fan-out in which every offer waits for room, whatever the policy."""
+
+    def offer(self, s: fanout.State, number: int) -> tuple[str, fanout.State]:
+        """A full buffer blocks."""
+        label, after = fanout.Fanout.offer(self, s, number)
+        return label if label == "Put" else "GiveUp", after
+
+
+class AnyOne(queues.Queues):
+    """Queues of which any that has a task may give the next start, if nothing is paused."""
+
+    def successors(self, s: queues.State) -> Iterator[tuple[str, queues.State]]:
+        """A start of each."""
+        if not s.paused:
+            for number in self.eligible(s):
+                yield "Start", self.start(s, number)
+
+
+def _edit(definition: str, text: str, by: str) -> manifest.Edit:
+    return manifest.Edit(definition=definition, replace=text, by=by)
+
+
+TWISTS: tuple[Twist, ...] = (
+    Twist(
+        module="Lifecycle",
+        names=("OutcomeTotal", "OutcomeUnique"),
+        edits=(
+            _edit("FailApplies", "~Requested(t)", '~Requested(t) /\\ phase # "draining"'),
+            _edit("CompleteApplies", "~Late(t) /\\ o.kind", "o.kind"),
+        ),
+        twist=_rows_changed,
+    ),
+    Twist(
+        module="Registry",
+        names=("OverLimitImpliesEvictEnabled",),
+        edits=(_edit("Evict", "/\\ IsFirst(t)", "/\\ Len(ended) > 0 /\\ t = ended[1] /\\ IsFirst(t)"),),
+        twist=partial(_instead, OnlyTheFirst),
+    ),
+    Twist(
+        module="Fanout",
+        names=("DropPoliciesNeverBlock",),
+        edits=(
+            _edit("DropOldest", 'Policy(s) = "drop_oldest"', "FALSE"),
+            _edit("DropNewest", 'Policy(s) = "drop_newest"', "FALSE"),
+        ),
+        twist=partial(_instead, Waiting),
+    ),
+    Twist(
+        module="Queues",
+        names=("BlockedBlocksNobody", "StartIsDecided"),
+        edits=(_edit("Start", "/\\ IsNext(q)", "/\\ Eligible(q) /\\ paused = {}"),),
+        twist=partial(_instead, AnyOne),
+    ),
+)
+"""Each with the only predicates that the right rule makes true of every state."""
+
+
+# ---------------------------------------------------------------------------------------------
+# The module that holds the samples
+# ---------------------------------------------------------------------------------------------
+
+
+class _Table:
+    """The values of one variable, each once, as TLA+ writes them."""
+
+    def __init__(self) -> None:
+        self.places: dict[Any, int] = {}
+
+    def place(self, value: Any) -> int:
+        """Where in the table the value is, from 0.  True and 1 are two values, as in TLA+."""
+        return self.places.setdefault(written(value), len(self.places))
+
+    def text(self) -> str:
+        """As a sequence."""
+        return _sequence(list(self.places))
+
+
+def _sequence(values: Sequence[str]) -> str:
+    return "<<" + ", ".join(values) + ">>"
+
+
+def written(value: Any) -> str:
+    """A value as TLA+ writes it."""
+    match value:
+        case bool():
+            return str(value).upper()
+        case int():
+            return str(value)
+        case str():
+            return f'"{value}"'
+        case tuple():
+            return "<<" + ", ".join(map(written, value)) + ">>"
+        case frozenset():
+            return "{" + ", ".join(sorted(map(written, value))) + "}"
+    raise TypeError(f"no TLA+ value is like {value!r}")
+
+
+def _groups(tables: Sequence[_Table]) -> list[list[int]]:
+    """Variables, by their places, whose places in the tables fit together into one number."""
+    groups: list[list[int]] = []
+    size = _RADIX
+    for number, table in enumerate(tables):
+        count = max(1, len(table.places))
+        if size * count >= _RADIX:
+            groups.append([])
+            size = 1
+        groups[-1].append(number)
+        size *= count
+    return groups
+
+
+def boxed(text: str, name: str) -> str:
+    """What an action property says of a step: P, or that nothing changes, of `Name == [][P]_vars`.
+
+    P keeps its columns, by which TLA+ tells the items of one list from those of another.
+    """
+    definition = _definition(text, name)
+    found = re.fullmatch(rf"{name}\s*== \[\]\[(.*)\]_(vars|<<[^>]*>>)", definition, re.DOTALL)
+    if found is None:
+        raise manifest.ManifestError(f"{name} is not written as [][P]_vars")
+    column = " " * found.start(1)
+    return f"{name}_Box ==\n{column}{found[1]}\n{name}_Step == {name}_Box \\/ UNCHANGED {found[2]}"
+
+
+def _definition(text: str, name: str) -> str:
+    """The text of a definition: it ends at the first blank line, or where the next one begins."""
+    start = re.search(rf"^{name}\s*==", text, re.MULTILINE)
+    if start is None:
+        raise manifest.ManifestError(f"no definition of {name}")
+    return re.split(r"\n(?:\n|====|----)", text[start.start() :], maxsplit=1)[0].rstrip()
+
+
+def module_of(
+    module: manifest.Module,
+    text: str,
+    invariants: Sequence[str],
+    steps: Sequence[str],
+    pairs: Sequence[Pair],
+    odd: Sequence[State],
+) -> str:
+    """The text of a module that extends another, with these pairs, and these states that have no type."""
+    tables = [_Table() for _ in module.variables]
+
+    def row(state: State) -> list[int]:
+        return [table.place(value) for table, value in zip(tables, state, strict=True)]
+
+    rows = [row(state) for pair in pairs for state in pair] + [row(state) for state in odd]
+    groups = _groups(tables)
+    packed = []
+    for each in rows:
+        numbers = []
+        for group in groups:
+            number = 0
+            for place in reversed(group):
+                number = number * max(1, len(tables[place].places)) + each[place]
+            numbers.append(str(number))
+        packed.append(_sequence(numbers))
+    chunks = [packed[at : at + _CHUNK] for at in range(0, len(packed), _CHUNK)]
+    lines = [
+        f"---- MODULE {_MODULE} ----",
+        f"EXTENDS {module.name}, Integers, Sequences",
+        "VARIABLES sample, truth",
+    ]
+    lines += [f"Chunk{number} == {_sequence(chunk)}" for number, chunk in enumerate(chunks, start=1)]
+    lines.append(f"Chunks == {_sequence([f'Chunk{number}' for number in range(1, len(chunks) + 1)])}")
+    lines.append(f"Row(i) == Chunks[((i - 1) \\div {_CHUNK}) + 1][((i - 1) % {_CHUNK}) + 1]")
+    for number, table in enumerate(tables):
+        lines.append(f"Table{number} == {table.text()}")
+    for group_number, group in enumerate(groups, start=1):
+        below = 1
+        for place in group:
+            size = max(1, len(tables[place].places))
+            lines.append(
+                f"At{place}(row) == Table{place}[((row[{group_number}] \\div {below}) % {size}) + 1]"
+            )
+            below *= size
+    for name in steps:
+        lines.append(boxed(text, name))
+    before = [f"/\\ {name} = At{place}(Row(sample))" for place, name in enumerate(module.variables)]
+    after = [f"/\\ {name}' = At{place}(Row(sample'))" for place, name in enumerate(module.variables)]
+    truth = ", ".join([*invariants, *(f"{name}_Step" for name in steps)])
+    typed = "<<TypeOK>>" if TYPE_OK in invariants else "<<>>"
+    last = 2 * len(pairs)
+    lines += [
+        f"Begins == /\\ sample \\in {{i \\in 1..{last} : i % 2 = 1}} \\cup ({last + 1}..{len(rows)})",
+        "          /\\ truth = <<>>",
+        *(f"          {line}" for line in before),
+        "Judges == /\\ truth = <<>>",
+        f"          /\\ sample' = IF sample <= {last} THEN sample + 1 ELSE sample",
+        *(f"          {line}" for line in after),
+        f"          /\\ truth' = IF sample <= {last} THEN <<{truth}>> ELSE {typed}",
+        "Sampling == Begins /\\ [][Judges]_<<sample, truth>>",
+        "====",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+# ---------------------------------------------------------------------------------------------
+# Asking both
+# ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A part of the samples of a module, for the right rule or for a twisted one."""
+
+    subject: Subject
+    module: manifest.Module
+    text: str
+    machine: Machine[Any]
+    invariants: tuple[str, ...]
+    steps: tuple[str, ...]
+    pairs: tuple[Pair, ...]
+    odd: tuple[State, ...]
+    twist: Twist | None
+
+
+def agree(
+    models: manifest.Manifest,
+    tool: tlc.Tlc,
+    twins: Mapping[str, Twin],
+    count: int,
+    progress: Progress,
+    *,
+    subjects: Sequence[Subject] = SUBJECTS,
+) -> Agreement:
+    """Compare so many samples of each predicate of each module."""
+    questions = [each for subject in subjects for each in _questions(models, twins, subject, count)]
+    progress.step(f"{len(questions)} runs of TLC over random states")
+    progress.total(len(questions))
+    rows: dict[tuple[str, str], Row] = {}
+    seen: dict[str, list[dict[str, bool]]] = {subject.module: [] for subject in subjects}
+    problems: list[str] = []
+    timings: dict[str, float] = {}
+    with ThreadPoolExecutor(JOBS) as pool:
+        try:
+            answers = pool.map(lambda each: _asked(models, tool, each), questions)
+            for question, (outcome, answer) in zip(questions, answers, strict=True):
+                name = f"{question.module.name}: {len(timings) + 1}"
+                timings[name] = round(outcome.seconds, 3)
+                if answer is None:
+                    said = outcome.error or str(outcome.found)
+                    problems.append(f"{question.module.name}: TLC has no answer about random states: {said}")
+                else:
+                    problems += _held(question, answer, rows, seen[question.module.name])
+                progress.advance()
+        finally:
+            pool.shutdown(cancel_futures=True)
+    problems += [
+        f"{row.module}: {row.name} is {'true' if row.true else 'false'} of nearly every sample, which says nothing"
+        for row in rows.values()
+        if row.share < LEAST_SHARE
+    ]
+    return Agreement(
+        rows=tuple(rows.values()),
+        implied=tuple(_implied(seen)),
+        problems=tuple(problems),
+        timings=timings,
+    )
+
+
+def _questions(
+    models: manifest.Manifest, twins: Mapping[str, Twin], subject: Subject, count: int
+) -> Iterator[Question]:
+    module, text = models.modules[subject.module], models.sources[subject.module]
+    constants = {**module.defaults, **subject.constants}
+    machine = twins[subject.module](constants)
+    subject = replace(subject, constants=constants)
+    random = Random(f"agreement of {subject.module}")
+    twists = [twist for twist in TWISTS if twist.module == subject.module]
+    apart = {name for twist in twists for name in twist.names}
+    invariants = tuple(name for name in module.invariants if name not in apart)
+    pairs = drawn(subject, machine, random, count)
+    for at in range(0, count, PART):
+        part = tuple(pairs[at : at + PART])
+        odd = tuple(
+            wrong for before, _ in part[::MISTYPED] if (wrong := mistyped(before, random)) is not None
+        )
+        common = {"subject": subject, "module": module, "machine": machine, "pairs": part}
+        yield Question(
+            **common, text=text, invariants=invariants, steps=module.action_properties, odd=odd, twist=None
+        )
+        for twist in twists:
+            twisted = text
+            for edit in twist.edits:
+                twisted = manifest.edited_text(twisted, edit, subject.module)
+            yield Question(**common, text=twisted, invariants=twist.names, steps=(), odd=(), twist=twist)
+
+
+def _asked(
+    models: manifest.Manifest, tool: tlc.Tlc, question: Question
+) -> tuple[tlc.Outcome, dict[int, tuple[bool, ...]] | None]:
+    """What TLC thinks of each sample, by its number."""
+    module = question.module
+    text = module_of(module, question.text, question.invariants, question.steps, question.pairs, question.odd)
+    check = tlc.Check(
+        module=_MODULE,
+        sources={**models.sources, module.name: question.text, _MODULE: text},
+        constants=question.subject.constants,
+        specification="Sampling",
+        brief=True,
+    )
+    outcome, graph = tlc.graph(tool, check, ("sample", "truth", *module.variables))
+    if not outcome.complete:
+        return outcome, None
+    answers = {}
+    for sample, truth, *_ in graph.states:
+        if truth:
+            assert isinstance(sample, int)  # noqa: S101 - as it is drawn
+            answers[sample] = truth
+    return outcome, answers  # type: ignore[return-value]  # the tuples are of Booleans
+
+
+def _held(
+    question: Question,
+    answer: Mapping[int, tuple[bool, ...]],
+    rows: dict[tuple[str, str], Row],
+    seen: list[dict[str, bool]],
+) -> list[str]:
+    """Python's opinion of the same samples, and where it is another."""
+    names = (*question.invariants, *question.steps)
+    laws = {law.name: law for law in (*question.subject.laws.invariants, *question.subject.laws.of_steps)}
+    problems: list[str] = []
+    with ExitStack() as stack:
+        machine = question.machine
+        if question.twist is not None:
+            machine = stack.enter_context(question.twist.twist(machine))
+        for number, (before, after) in enumerate(question.pairs, start=1):
+            truth = answer.get(2 * number)
+            if truth is None or len(truth) != len(names):
+                problems.append(f"{question.module.name}: TLC has not judged sample {number}")
+                break
+            still = before == after  # of which [][P]_vars says nothing
+            mine = {name: laws[name].holds(machine, before, before) for name in question.invariants}
+            mine |= {name: still or laws[name].holds(machine, before, after) for name in question.steps}
+            if question.twist is None:
+                seen.append(mine)
+            for name, its in zip(names, truth, strict=True):
+                _count(question, rows, laws[name], mine[name], its, before, after, problems)
+        for number, state in enumerate(question.odd, start=2 * len(question.pairs) + 1):
+            if TYPE_OK in names and (truth := answer.get(number)):
+                law = laws[TYPE_OK]
+                _count(
+                    question, rows, law, law.holds(machine, state, state), truth[0], state, state, problems
+                )
+    return problems
+
+
+def _count(
+    question: Question,
+    rows: dict[tuple[str, str], Row],
+    law: Law[Any, Any],
+    mine: bool,  # noqa: FBT001 - two opinions
+    its: bool,  # noqa: FBT001
+    before: State,
+    after: State,
+    problems: list[str],
+) -> None:
+    module = question.module
+    kind = "states" if law.name in question.invariants else "steps"
+    row = rows.setdefault(
+        (module.name, law.name), Row(module.name, law.name, kind, twisted=question.twist is not None)
+    )
+    row.samples += 1
+    row.true += its
+    if mine != its:
+        row.differ += 1
+        if row.differ == 1:
+            problems.append(f"{module.name}: {law.name} is {its} in TLA+ and {mine} in Python")
+            problems.append(f"  of {compare.show(before, module.variables)}")
+            if kind == "steps":
+                problems.append(f"  then {compare.show_change(before, after, module.variables)}")
+
+
+def _implied(seen: Mapping[str, list[dict[str, bool]]]) -> Iterator[tuple[str, str, str, int]]:
+    """Predicates that were never true where another was false."""
+    for module, samples in seen.items():
+        if not samples:
+            continue
+        names = [name for name in samples[0] if name != TYPE_OK]
+        false = {name: {at for at, each in enumerate(samples) if not each[name]} for name in names}
+        for name in names:
+            for other in names:
+                if name != other and false[other] and false[other] <= false[name]:
+                    yield module, name, other, len(false[other])

@@ -633,7 +633,8 @@ class _Judge:
         self._module = models.modules[name]
         self._text = Module(name, models.sources[name])
         chosen = [models.model(each) for each in self._module.mutation]
-        self._models = sorted(chosen, key=lambda model: model.checks != "safety")  # liveness is dearer
+        self._models = chosen
+        self._safe = [model for model in chosen if model.checks == "safety"]
         self._reached = [
             case
             for case in models.must_fail
@@ -643,7 +644,7 @@ class _Judge:
         self.problems: list[str] = []
         if not chosen:
             self.problems.append(f"{name}: {manifest.FILE} names no mutation models for it")
-        for model in self._models:
+        for model in self._safe:
             question = models.check(model)  # that of the link `model`, so that one answer serves both
             outcome, graph = tlc.graph(tool, question, self._module.variables, whole=True)
             if outcome.found is tlc.Found.OK:
@@ -659,7 +660,12 @@ class _Judge:
         trial = _Trial(mutant)
         if mutant.operator is Operator.FAIRNESS_DROPPED:
             return self._unfair(trial)
-        return self._searched(trial) or self._compared(trial) or trial.unnoticed(Verdict.SURVIVED)
+        return (
+            self._searched(trial)
+            or self._compared(trial)
+            or self._unending(trial)
+            or trial.unnoticed(Verdict.SURVIVED)
+        )
 
     def _unfair(self, trial: _Trial) -> Result:
         """Less fairness has the same states and steps: only a temporal property can tell."""
@@ -673,7 +679,7 @@ class _Judge:
 
     def _searched(self, trial: _Trial) -> Result | None:
         """The mutant that a property kills, that is the module under another text, or that is none."""
-        for model in self._models:
+        for model in self._safe:
             outcome, graph = self._ask(model, trial.mutant.text)
             if found := trial.violation(trial.asked(outcome), model):
                 return found
@@ -682,6 +688,15 @@ class _Judge:
             return trial.unnoticed(Verdict.SURVIVED)
         if trial.graphs == self._graphs:
             return trial.unnoticed(Verdict.EQUIVALENT)
+        return None
+
+    def _unending(self, trial: _Trial) -> Result | None:
+        """The mutant that a temporal property kills: dearer than all else, so it is asked last."""
+        for model in self._models:
+            if model.checks != "safety":
+                outcome = trial.asked(self._run(model, trial.mutant.text))
+                if found := trial.violation(outcome, model):
+                    return found
         return None
 
     def _compared(self, trial: _Trial) -> Result | None:

@@ -47,6 +47,8 @@ class Subject:
     laws: Laws[Any, Any]
     any_state: Callable[[Random, Any], State]
     """A state with each field drawn for itself."""
+    any_step: Callable[[Random, Any], State] = lambda _, state: state  # noqa: E731 - nothing happens
+    """A state after a state, such as a step with a mistake might leave."""
 
 
 # ---------------------------------------------------------------------------------------------
@@ -77,19 +79,26 @@ def drawn(subject: Subject, machine: Machine[Any], random: Random, count: int) -
 
 def _pair(subject: Subject, machine: Machine[Any], random: Random, met: list[Pair]) -> Pair:
     before, after = random.choice(met)
-    source = random.randrange(8)
-    if source == 0:
-        return subject.any_state(random, machine), subject.any_state(random, machine)
-    if source == 1:
-        return before, random.choice(met)[1]
-    if source == 2:  # noqa: PLR2004 - one source in eight
-        return before, after
-    if source < 5:  # noqa: PLR2004 - two in eight
-        before = _mixed(before, subject.any_state(random, machine), random)
-        return before, _mixed(before, subject.any_state(random, machine), random)
-    if source == 5:  # noqa: PLR2004 - one in eight
-        before = _mixed(before, subject.any_state(random, machine), random)
-    return before, _mixed(after, subject.any_state(random, machine), random)
+    anything = subject.any_state(random, machine)
+    match random.randrange(14):
+        case 0:
+            return anything, subject.any_state(random, machine)
+        case 1:
+            return before, random.choice(met)[1]
+        case 2:
+            return before, after
+        case 3 | 8 | 9 | 10 | 11 | 12 | 13:
+            return anything, subject.any_step(random, anything)
+        case 4:
+            before = _mixed(before, anything, random)
+            return before, subject.any_step(random, before)
+        case 5:
+            before = _mixed(before, anything, random)
+            return before, _mixed(before, subject.any_state(random, machine), random)
+        case 6:
+            return _mixed(before, anything, random), after
+        case _:
+            return before, _mixed(after, anything, random)
 
 
 def _mixed(state: State, other: State, random: Random) -> State:
@@ -149,7 +158,7 @@ def _any(random: Random, values: tuple[Any, ...], count: int) -> tuple[Any, ...]
 
 
 def _some(random: Random, values: tuple[int, ...]) -> frozenset[int]:
-    return frozenset(value for value in values if random.random() < 0.5)  # noqa: PLR2004 - each or not
+    return frozenset(value for value in values if random.random() < 0.5)
 
 
 def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
@@ -158,13 +167,13 @@ def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
     sizes = (config.threads, *machine.other_threads)
     booleans = (False, True)
     return view.State(
-        status=_any(random, lifecycle.STATUSES, tasks),
+        status=_any(random, lifecycle.STATUSES + 3 * lifecycle.LIVE, tasks),
         attempts=_any(random, tuple(range(config.max_retries + 3)), tasks),
-        reason=_any(random, lifecycle.REASONS, tasks),
+        reason=_any(random, ("none", "none", "none", *lifecycle.REASONS), tasks),
         executing=_any(random, (0, 0, 1, 1, 2), tasks),
-        overdue=_any(random, booleans, tasks),
-        attempt_over=_any(random, booleans, tasks),
-        phase=random.choice(lifecycle.PHASES),
+        overdue=_any(random, (False, False, True), tasks),
+        attempt_over=_any(random, (False, False, True), tasks),
+        phase=random.choice(("draining", "draining", *lifecycle.PHASES)),
         pending=random.choice(lifecycle.PENDINGS),
         grace_spent=random.choice(booleans),
         admitted=random.randrange(tasks + 1),
@@ -173,6 +182,40 @@ def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
         paused=_some(random, tuple(range(config.queues + 1))),
         threads=random.choice(sizes),
         peak=random.choice(sizes),
+    )
+
+
+def any_lifecycle_step(random: Random, state: view.State) -> State:
+    """Something happens to one task: it starts, it is cancelled, or any other thing."""
+    what = random.randrange(8)
+    task = random.randrange(len(state.status))
+    if what < 2 and "queued" in state.status:  # noqa: PLR2004 - a start, in two of eight
+        task = random.choice([at for at, status in enumerate(state.status) if status == "queued"])
+
+    def with_it(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+        return (*values[:task], value, *values[task + 1 :])
+
+    if what < 2:  # noqa: PLR2004
+        return state._replace(
+            status=with_it(state.status, "running"),
+            attempts=with_it(state.attempts, state.attempts[task] + 1),
+            executing=with_it(state.executing, 1),
+            permits=max(0, state.permits - random.randrange(3)),
+        )
+    if what < 4:  # noqa: PLR2004 - the end by a shutdown, in two
+        return state._replace(
+            status=with_it(state.status, "cancelled"),
+            reason=with_it(state.reason, random.choice(("shutdown", *lifecycle.REASONS))),
+        )
+    if what == 4:  # noqa: PLR2004 - a request, in one
+        return state._replace(reason=with_it(state.reason, random.choice(lifecycle.REASONS)))
+    status = random.choice(("timed_out", state.status[task], random.choice(lifecycle.STATUSES)))
+    return state._replace(
+        status=with_it(state.status, status),
+        attempts=with_it(state.attempts, state.attempts[task] + random.choice((0, 0, 0, 1))),
+        reason=with_it(state.reason, random.choice(("shutdown", *lifecycle.REASONS))),
+        executing=with_it(state.executing, random.randrange(2)),
+        pending=random.choice(lifecycle.PENDINGS),
     )
 
 
@@ -245,9 +288,7 @@ def any_queues(random: Random, machine: queues.Queues) -> State:
     owed = random.randrange(-2, 3)
     return queues.State(
         weight=machine.declared,
-        waiting=tuple(
-            tuple(sorted(_some(random, (1, 2)), key=lambda _: random.random())) for _ in numbers
-        ),
+        waiting=tuple(tuple(sorted(_some(random, (1, 2)), key=lambda _: random.random())) for _ in numbers),
         running=_any(random, (0, 0, 0, 1, 2), len(numbers)),
         paused=_some(random, numbers[:1]),
         limited=_some(random, numbers[:1]),
@@ -287,6 +328,7 @@ SUBJECTS: tuple[Subject, ...] = (
         },
         laws=properties.LAWS,
         any_state=any_lifecycle,
+        any_step=any_lifecycle_step,
     ),
     Subject(
         module="Observable",
