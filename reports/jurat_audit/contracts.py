@@ -35,7 +35,7 @@ class Twin:
 TWINS: dict[str, Twin] = {
     "saved-rest": Twin(
         function="owed",
-        right="return debt if debt > 0 else 0",
+        right="return max(0, debt)",
         wrong="return debt",
         title="a long rest is saved up beyond the burst",
     ),
@@ -65,7 +65,7 @@ TWINS: dict[str, Twin] = {
     ),
     "over-cap": Twin(
         function="backoff",
-        right="return delay if delay < cap else cap",
+        right="return min(delay, cap)",
         wrong="return delay",
         title="the last doubling passes the cap",
     ),
@@ -107,7 +107,7 @@ TWINS: dict[str, Twin] = {
     ),
     "backwards": Twin(
         function="record_time",
-        right="return instant if instant > last else last",
+        right="return max(instant, last)",
         wrong="return instant",
         title="a record may be dated before the one that precedes it",
     ),
@@ -290,7 +290,7 @@ def records_never_go_back(instant: int, last: int) -> bool:
     post: _
     """
     time = arithmetic.record_time(instant, last)
-    return time >= last and time >= instant and (time == instant or time == last)  # noqa: PLR1714 - a set hashes
+    return last <= time and instant <= time and not (last < time and instant < time)
 
 
 # --------------------------------------------------------------------------- retention

@@ -59,7 +59,7 @@ def starts_owed(starts: tuple[int, ...], now: int, rate: Fraction) -> Fraction:
 
 
 def starts_owed_in_ticks(starts: tuple[int, ...], now: int, rate: Fraction, per_start: int) -> int:
-    """The same under another rate, of `per_start` ticks, rounded up: after a change debt is kept in starts."""
+    """Starts owed, as ticks of a rate of `per_start` ticks, rounded up: a change keeps the debt in starts."""
     return ceil(starts_owed(starts, now, rate) * per_start)
 
 
@@ -76,7 +76,8 @@ def first_permitted_instant(starts: tuple[int, ...], now: int, rate: Fraction, b
 
 def backoff_delay(retry: int, base: int, cap: int) -> int:
     """RT-2: min(cap, base * 2 ** (retry - 1))."""
-    return min(cap, base * 2 ** (retry - 1))
+    doublings: int = 2 ** (retry - 1)
+    return min(cap, base * doublings)
 
 
 def jittered_delay(delay: int, jitter: Fraction, draw: Fraction) -> int:

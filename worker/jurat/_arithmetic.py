@@ -37,7 +37,7 @@ __all__ = [
 def owed(now: int, tat: int, per_tick: int) -> int:
     """What was spent and is not yet given back, in nanoseconds multiplied by `per_tick`."""
     debt = tat - now * per_tick
-    return debt if debt > 0 else 0
+    return max(0, debt)
 
 
 def is_permitted(now: int, tat: int, per_tick: int, per_start: int, burst: int) -> bool:
@@ -56,7 +56,7 @@ def first_permitted(now: int, tat: int, per_tick: int, per_start: int, burst: in
     `per_tick` and `burst` are at least 1.
     """
     instant = -((burst * per_start - per_start - tat) // per_tick)
-    return instant if instant > now else now
+    return max(now, instant)
 
 
 def tat_after_rate_change(
@@ -86,7 +86,7 @@ def backoff(retry: int, base: int, cap: int) -> int:
         if delay >= cap:
             return cap
         delay += delay
-    return delay if delay < cap else cap
+    return min(delay, cap)
 
 
 def jittered(delay: int, jitter: int, draw: int, scale: int) -> int:
@@ -115,7 +115,7 @@ def is_late(returned: int, attempt_end: int | None, deadline: int | None) -> boo
 
 def record_time(instant: int, last: int) -> int:
     """The time of a record: the instant as read, but not before the record that precedes it."""
-    return instant if instant > last else last
+    return max(instant, last)
 
 
 # --------------------------------------------------------------------------- retention
