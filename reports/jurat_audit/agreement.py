@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from jurat_spec import fanout, lifecycle, queues, registry
 
 from . import compare, manifest, tlc
-from .samples import SUBJECTS, Subject, drawn, mistyped
+from .samples import SUBJECTS, TYPE_OK, Subject, drawn, mistyped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +53,6 @@ PART = 10_000
 """Samples that one run of TLC is given: more would need more memory than time."""
 MISTYPED = 10
 """One of so many samples is drawn once more with a field out of its type, for TypeOK."""
-TYPE_OK = "TypeOK"
 JOBS = 2
 
 _MODULE = "Agreement"

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 State = tuple[Any, ...]
 Pair = tuple[State, State]
 
+TYPE_OK = "TypeOK"
+
 WALK = 60
 """Steps of a random walk before it begins anew."""
 KEPT = 2_000
@@ -47,7 +49,7 @@ class Subject:
     laws: Laws[Any, Any]
     any_state: Callable[[Random, Any], State]
     """A state with each field drawn for itself."""
-    any_step: Callable[[Random, Any], State] = lambda _, state: state  # noqa: E731 - nothing happens
+    any_step: Callable[[Random, Any], State] = lambda _, state: state
     """A state after a state, such as a step with a mistake might leave."""
 
 
@@ -73,8 +75,14 @@ def states_met(machine: Machine[Any], random: Random) -> list[Pair]:
 
 def drawn(subject: Subject, machine: Machine[Any], random: Random, count: int) -> list[Pair]:
     """So many pairs of states, each of its type: a state before, and one that may or may not follow."""
+    typed = next(law for law in subject.laws.invariants if law.name == TYPE_OK)
     met = states_met(machine, random)
-    return [_pair(subject, machine, random, met) for _ in range(count)]
+    pairs: list[Pair] = []
+    while len(pairs) < count:
+        before, after = _pair(subject, machine, random, met)
+        if typed.holds(machine, before, before) and typed.holds(machine, after, after):
+            pairs.append((before, after))
+    return pairs
 
 
 def _pair(subject: Subject, machine: Machine[Any], random: Random, met: list[Pair]) -> Pair:
@@ -189,25 +197,25 @@ def any_lifecycle_step(random: Random, state: view.State) -> State:
     """Something happens to one task: it starts, it is cancelled, or any other thing."""
     what = random.randrange(8)
     task = random.randrange(len(state.status))
-    if what < 2 and "queued" in state.status:  # noqa: PLR2004 - a start, in two of eight
+    if what < 2 and "queued" in state.status:
         task = random.choice([at for at, status in enumerate(state.status) if status == "queued"])
 
     def with_it(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
         return (*values[:task], value, *values[task + 1 :])
 
-    if what < 2:  # noqa: PLR2004
+    if what < 2:
         return state._replace(
             status=with_it(state.status, "running"),
             attempts=with_it(state.attempts, state.attempts[task] + 1),
             executing=with_it(state.executing, 1),
             permits=max(0, state.permits - random.randrange(3)),
         )
-    if what < 4:  # noqa: PLR2004 - the end by a shutdown, in two
+    if what < 4:
         return state._replace(
             status=with_it(state.status, "cancelled"),
             reason=with_it(state.reason, random.choice(("shutdown", *lifecycle.REASONS))),
         )
-    if what == 4:  # noqa: PLR2004 - a request, in one
+    if what == 4:
         return state._replace(reason=with_it(state.reason, random.choice(lifecycle.REASONS)))
     status = random.choice(("timed_out", state.status[task], random.choice(lifecycle.STATUSES)))
     return state._replace(
@@ -301,6 +309,19 @@ def any_queues(random: Random, machine: queues.Queues) -> State:
     )
 
 
+def any_queues_step(random: Random, state: queues.State) -> State:
+    """A task starts from anywhere in its queue, or nothing but its counters change."""
+    at = random.randrange(len(state.waiting))
+    waiting = list(state.waiting[at])
+    if waiting:
+        waiting.pop(random.randrange(len(waiting)))
+    running = state.running[at] + random.randrange(2)
+    return state._replace(
+        waiting=(*state.waiting[:at], tuple(waiting), *state.waiting[at + 1 :]),
+        running=(*state.running[:at], running, *state.running[at + 1 :]),
+    )
+
+
 SUBJECTS: tuple[Subject, ...] = (
     Subject(
         module="Lifecycle",
@@ -377,5 +398,6 @@ SUBJECTS: tuple[Subject, ...] = (
         },
         laws=queues.LAWS,
         any_state=any_queues,
+        any_step=any_queues_step,
     ),
 )

@@ -219,12 +219,6 @@ def test_one_link_alone_is_run_and_nothing_written(
     assert "line 7" in shown
 
 
-def test_a_planned_link_says_where_it_is_planned() -> None:
-    """The one that is not built yet."""
-    result = audit.run_link("arithmetic", PROFILES["default"], io.StringIO())
-    assert (result.verdict, result.planned_in) == (Verdict.PLANNED, "issue 2 of 8")
-
-
 def test_unknown_names_are_refused_with_those_that_exist() -> None:
     """A typing error is found by reading one line."""
     with pytest.raises(UnknownProfile, match="unknown profile 'depe': the profiles are deep, default"):
