@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
     Twin = Callable[[Mapping[str, Any]], Machine[Any]]
 
-LEAST_SHARE = 0.01
-"""Of the samples, so many must be true and so many false."""
+LEAST_SHARE = 100
+"""One of so many samples must be true, and one false."""
 PART = 10_000
 """Samples that one run of TLC is given: more would need more memory than time."""
 MISTYPED = 10
@@ -74,14 +74,19 @@ class Row:
     twisted: bool = False
 
     @property
-    def share(self) -> float:
-        """Of the rarer answer."""
-        return min(self.true, self.samples - self.true) / self.samples if self.samples else 0.0
+    def rarer(self) -> int:
+        """Samples with the rarer answer."""
+        return min(self.true, self.samples - self.true)
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether one of the answers is too rare."""
+        return self.rarer * LEAST_SHARE < self.samples
 
     @property
     def agrees(self) -> bool:
         """Whether both said the same of every sample, and said both things."""
-        return self.samples > 0 and self.differ == 0 and self.share >= LEAST_SHARE
+        return self.differ == 0 and not self.says_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +103,10 @@ class Agreement:
     def figures(self) -> dict[str, int | str]:
         """Counts, for the link."""
         return {
-            "predicates": sum(row.agrees for row in self.rows),
+            "predicates": sum(row.agrees for row in self.rows if not row.twisted),
+            "predicates_of_a_wrong_rule": sum(row.agrees for row in self.rows if row.twisted),
             "samples": min((row.samples for row in self.rows), default=0),
-            "least_per_mille": min((int(1000 * row.share) for row in self.rows), default=0),
+            "least_per_mille": min((1000 * row.rarer // row.samples for row in self.rows), default=0),
         }
 
     @property
@@ -431,9 +437,9 @@ def agree(
         finally:
             pool.shutdown(cancel_futures=True)
     problems += [
-        f"{row.module}: {row.name} is {'true' if row.true else 'false'} of nearly every sample, which says nothing"
+        f"{row.module}: {row.name} is the same of nearly every sample, which says nothing"
         for row in rows.values()
-        if row.share < LEAST_SHARE
+        if row.says_nothing
     ]
     return Agreement(
         rows=tuple(rows.values()),
@@ -460,15 +466,23 @@ def _questions(
         odd = tuple(
             wrong for before, _ in part[::MISTYPED] if (wrong := mistyped(before, random)) is not None
         )
-        common = {"subject": subject, "module": module, "machine": machine, "pairs": part}
-        yield Question(
-            **common, text=text, invariants=invariants, steps=module.action_properties, odd=odd, twist=None
+        whole = Question(
+            subject=subject,
+            module=module,
+            text=text,
+            machine=machine,
+            invariants=invariants,
+            steps=module.action_properties,
+            pairs=part,
+            odd=odd,
+            twist=None,
         )
+        yield whole
         for twist in twists:
             twisted = text
             for edit in twist.edits:
                 twisted = manifest.edited_text(twisted, edit, subject.module)
-            yield Question(**common, text=twisted, invariants=twist.names, steps=(), odd=(), twist=twist)
+            yield replace(whole, text=twisted, invariants=twist.names, steps=(), odd=(), twist=twist)
 
 
 def _asked(

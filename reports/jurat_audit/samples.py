@@ -120,7 +120,7 @@ def _mixed(state: State, other: State, random: Random) -> State:
             values[place] = (*mine[:part], its[part], *mine[part + 1 :])
         else:
             values[place] = its
-    return type(state)(*values)  # type: ignore[call-arg]  # every State is a NamedTuple
+    return type(state)(*values)
 
 
 def mistyped(state: State, random: Random) -> State | None:
@@ -134,7 +134,7 @@ def mistyped(state: State, random: Random) -> State | None:
         return None
     values = list(state)
     values[place] = wrong
-    return type(state)(*values)  # type: ignore[call-arg]  # every State is a NamedTuple
+    return type(state)(*values)
 
 
 def _wrong(value: Any, random: Random) -> Any:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from jurat_spec import fanout, lifecycle, limiter, observable, queues, registry, search, view
 
-from .. import compare, dot, manifest, tlc
+from .. import agreement, compare, dot, manifest, tlc
 from ..errors import ToolError
 from ..link import PROFILES, LinkResult, Profile, Progress, Verdict, budget
 from ..subject import project_root
@@ -56,10 +56,13 @@ class Size:
 
 
 LEAST: dict[str, Size] = {
-    "default": Size(states=50_000, edges=190_000),
-    "deep": Size(states=200_000, edges=770_000),
+    "default": Size(states=200_000, edges=900_000),
+    "deep": Size(states=1_000_000, edges=5_000_000),
 }
 """What a profile owes: the configurations that it compares have as many states and edges together."""
+
+SAMPLES: dict[str, int] = {"default": 10_000, "deep": 100_000}
+"""Random states, and pairs of states, for each predicate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ def run(profile: Profile, progress: Progress) -> LinkResult:
             progress,
             profile=profile,
             least=least,
+            samples=budget(SAMPLES, profile, "equivalence"),
             processes=processes,
         )
 
@@ -111,18 +115,24 @@ def check(
     *,
     profile: Profile = PROFILES["default"],
     least: Size = Size(states=1, edges=1),
+    samples: int = 0,
     processes: Executor | None = None,
 ) -> LinkResult:
-    """The same, for any manifest of modules that have a twin; without `processes`, in this one."""
+    """The same, for any manifest of modules that have a twin; without `processes`, in this one.
+
+    With `samples`, each predicate is compared as well, on so many random states.
+    """
     comparisons = list(_comparisons(models, tool, progress, profile, processes))
     equal = [each for each in comparisons if not each.problems]
     compared = Size(
         states=sum(each.held.states for each in equal), edges=sum(each.held.edges for each in equal)
     )
+    agreed = agreement.agree(models, tool, TWINS, samples, progress) if samples else None
     figures: dict[str, int | str] = {
         "configurations": len(equal),
         "states": compared.states,
         "edges": compared.edges,
+        **(agreed.figures if agreed else {}),
     }
     problems = [line for each in comparisons for line in each.problems]
     if not problems and (compared.states < least.states or compared.edges < least.edges):
@@ -130,15 +140,19 @@ def check(
             f"{compared.states:,} states and {compared.edges:,} edges were compared; the profile "
             f"{profile.name} owes {least.states:,} and {least.edges:,}"
         )
+    problems += agreed.problems if agreed else ()
     return LinkResult(
         id="equivalence",
         verdict=_verdict(comparisons, problems),
         command=COMMAND,
         summary=_summary(figures, len(comparisons)),
         figures=figures,
-        details={"tables": [_table(models, comparisons)], "limits": list(LIMITS)},
+        details={
+            "tables": [_table(models, comparisons), *(agreed.tables if agreed else ())],
+            "limits": list(LIMITS),
+        },
         problems=tuple(problems),
-        timings=_timings(comparisons) | tlc.counts(tool),
+        timings=_timings(comparisons) | (agreed.timings if agreed else {}) | tlc.counts(tool),
     )
 
 
@@ -318,10 +332,13 @@ def _verdict(comparisons: list[Comparison], problems: list[str]) -> Verdict:
 
 
 def _summary(figures: dict[str, int | str], tried: int) -> str:
-    return (
+    told = (
         f"the executable specification and the model have the same graph at {{configurations}} of {tried} "
         "configurations: {states:,} states and {edges:,} labelled edges, as sets"
-    ).format_map(figures)
+    )
+    if "samples" in figures:
+        told += "; {predicates} predicates mean the same in both on {samples:,} random states each"
+    return told.format_map(figures)
 
 
 def _timings(comparisons: list[Comparison]) -> dict[str, float]:

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .. import compare, manifest, tlc
+from .. import compare, manifest, mutants, tlc
 from ..link import PROFILES, LinkResult, Profile, Progress, Verdict, budget
-from ..subject import project_root
+from ..subject import project_root, subject_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -38,6 +38,9 @@ COLLISION_LIMIT = 1e-6
 LIMIT_SECONDS: dict[str, float] = {"default": 600.0, "deep": 7_200.0}
 """How long TLC may take for one model, by profile.  What is stopped is undetermined."""
 
+MUTANTS: dict[str, int] = {"default": mutants.DEFAULT_COUNT, "deep": 10_000}
+"""Mutants of the specification at most; the deep profile has all of them."""
+
 LIMITS = (
     "The models are bounded by their constants: a fifth task is not looked at, nor a third thread.",
     "Time is no number in the models: a deadline or the end of a grace may come at any moment.",
@@ -48,26 +51,39 @@ LIMITS = (
 def run(profile: Profile, progress: Progress) -> LinkResult:
     """Run every model of the profile and compare each answer with what was recorded."""
     tool = tlc.locate(answers=profile.answers)
-    return check(manifest.load(project_root() / "tla"), tool, progress, profile=profile)
+    return check(
+        manifest.load(project_root() / "tla"),
+        tool,
+        progress,
+        profile=profile,
+        mutated=budget(MUTANTS, profile, "model"),
+    )
 
 
 def check(
-    models: manifest.Manifest, tool: tlc.Tlc, progress: Progress, *, profile: Profile = PROFILES["default"]
+    models: manifest.Manifest,
+    tool: tlc.Tlc,
+    progress: Progress,
+    *,
+    profile: Profile = PROFILES["default"],
+    mutated: int = 0,
 ) -> LinkResult:
-    """The same, for any manifest."""
+    """The same, for any manifest.  So many mutants of the specification are judged as well."""
     limit = budget(LIMIT_SECONDS, profile, "model")
     searches = list(_searches(models, models.models_of(profile), tool, progress, limit))
     attempts = list(_attempts(models, models.must_fail_of(profile), tool, progress, limit))
     answers: list[Search | Attempt] = [*searches, *attempts]
     problems = [line for each in answers for line in each.problems] + _never_taken(models, searches)
-    figures = _figures(models, searches, attempts)
+    campaign = _mutants(models, tool, progress, mutated)
+    problems += campaign.problems
+    figures = _figures(models, searches, attempts) | (campaign.figures if mutated else {})
     return LinkResult(
         id="model",
         verdict=_verdict(answers, problems),
         command=COMMAND,
         summary=_summary(figures),
         figures=figures,
-        details=_details(models, searches, attempts),
+        details=_details(models, searches, attempts, campaign),
         problems=tuple(problems),
         timings={each.name: round(each.outcome.seconds, 3) for each in answers} | tlc.counts(tool),
     )
@@ -287,22 +303,46 @@ def _figures(
         "edges": sum(answer.edges for answer in done),
         "depth": max((answer.depth for answer in done), default=0),
         "actions": len({(each.model.module, label) for each in searches for label in each.taken}),
-        "expected_failures": len(violated),
+        "expected_failures": sum(each.case.edit is not None for each in violated),
         "properties_shown_to_fail": len(
-            {(models.model(each.case.model).module, each.case.property) for each in violated}
+            {
+                (models.model(each.case.model).module, each.case.property)
+                for each in violated
+                if each.case.edit is not None
+            }
         ),
+        "reached": sum(each.case.edit is None for each in violated),
     }
 
 
 def _summary(figures: dict[str, int | str]) -> str:
-    return (
+    told = (
         "{properties} properties hold in all {states:,} states and {edges:,} steps of {models} models; "
         "{properties_shown_to_fail} of them were each seen to fail alone, in {expected_failures} models with "
         "a planted defect"
-    ).format_map(figures)
+    )
+    if figures.get("mutants"):
+        told += (
+            "; of {mutants} mutants {mutants_killed} were killed, {mutants_equivalent} are equivalent, "
+            "{mutants_survived} survived"
+        )
+    return told.format_map(figures)
 
 
-def _details(models: manifest.Manifest, searches: list[Search], attempts: list[Attempt]) -> dict[str, Any]:
+def _mutants(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress, mutated: int) -> mutants.Campaign:
+    """So many mutants, drawn by the digest of the sources: another sample for each commit."""
+    if not mutated:
+        return mutants.Campaign(results=(), problems=())
+    chosen = mutants.select(mutants.mutants_of(models), subject_of(project_root()).digest, mutated)
+    return mutants.campaign(models, tool, chosen, progress)
+
+
+def _details(
+    models: manifest.Manifest,
+    searches: list[Search],
+    attempts: list[Attempt],
+    campaign: mutants.Campaign,
+) -> dict[str, Any]:
     return {
         "properties": [
             {"name": name, "model": each.name, "holds": each.outcome.complete}
@@ -313,7 +353,17 @@ def _details(models: manifest.Manifest, searches: list[Search], attempts: list[A
         "tables": [
             _models_table(models, searches),
             *(_actions_table(module, searches) for module in models.modules.values()),
-            _attempts_table(attempts),
+            _attempts_table(
+                "Models that must fail: one defect, one property",
+                ["defect", "property that must find it", "violated", "states in the counterexample"],
+                [each for each in attempts if each.case.edit],
+            ),
+            _attempts_table(
+                "Models that reach what they should: each says that it is never so, and fails",
+                ["what is reached", "what is said of it", "violated", "states on the way"],
+                [each for each in attempts if each.case.edit is None],
+            ),
+            *(campaign.tables if campaign.results else ()),
         ],
         "limits": list(LIMITS),
     }
@@ -359,10 +409,10 @@ def _actions_table(module: manifest.Module, searches: list[Search]) -> dict[str,
     }
 
 
-def _attempts_table(attempts: list[Attempt]) -> dict[str, Any]:
+def _attempts_table(title: str, columns: list[str], attempts: list[Attempt]) -> dict[str, Any]:
     return {
-        "title": "Models that must fail: one defect, one property",
-        "columns": ["defect", "property that must find it", "violated", "states in the counterexample"],
+        "title": title,
+        "columns": columns,
         "rows": [
             [each.case.says, each.case.property, each.outcome.violated or "nothing", each.outcome.depth]
             for each in attempts
