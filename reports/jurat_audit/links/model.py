@@ -333,7 +333,7 @@ def _mutants(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress, mutat
     """So many mutants, drawn by the digest of the sources: another sample for each commit."""
     if not mutated:
         return mutants.Campaign(results=(), problems=())
-    chosen = mutants.select(mutants.mutants_of(models), subject_of(project_root()).digest, mutated)
+    chosen = mutants.select(mutants.mutants_of(models), subject_of(project_root()).source_digest, mutated)
     return mutants.campaign(models, tool, chosen, progress)
 
 
