@@ -88,14 +88,14 @@ def drawn(subject: Subject, machine: Machine[Any], random: Random, count: int) -
 def _pair(subject: Subject, machine: Machine[Any], random: Random, met: list[Pair]) -> Pair:
     before, after = random.choice(met)
     anything = subject.any_state(random, machine)
-    match random.randrange(14):
+    match random.randrange(17):
         case 0:
             return anything, subject.any_state(random, machine)
         case 1:
             return before, random.choice(met)[1]
         case 2:
             return before, after
-        case 3 | 8 | 9 | 10 | 11 | 12 | 13:
+        case 3 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16:
             return anything, subject.any_step(random, anything)
         case 4:
             before = _mixed(before, anything, random)
@@ -175,14 +175,14 @@ def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
     sizes = (config.threads, *machine.other_threads)
     booleans = (False, True)
     return view.State(
-        status=_any(random, lifecycle.STATUSES + 3 * lifecycle.LIVE, tasks),
+        status=_any(random, (*lifecycle.STATUSES, *3 * lifecycle.LIVE, *5 * ("queued",)), tasks),
         attempts=_any(random, tuple(range(config.max_retries + 3)), tasks),
         reason=_any(random, ("none", "none", "none", *lifecycle.REASONS), tasks),
         executing=_any(random, (0, 0, 1, 1, 2), tasks),
         overdue=_any(random, (False, False, True), tasks),
         attempt_over=_any(random, (False, False, True), tasks),
         phase=random.choice(("draining", "draining", *lifecycle.PHASES)),
-        pending=random.choice(lifecycle.PENDINGS),
+        pending=random.choice(("finish", *lifecycle.PENDINGS)),
         grace_spent=random.choice(booleans),
         admitted=random.randrange(tasks + 1),
         permits=random.randrange((config.burst or 0) + 2),
@@ -194,29 +194,32 @@ def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
 
 
 def any_lifecycle_step(random: Random, state: view.State) -> State:
-    """Something happens to one task: it starts, it is cancelled, or any other thing."""
-    what = random.randrange(8)
+    """Something happens to one task: it starts, is cancelled, is asked, waits again, or any other thing."""
+    what = random.choice(("start", "start", "start", "cancel", "cancel", "ask", "wait", "any", "any"))
+    wanted = "queued" if what == "start" else "running"
     task = random.randrange(len(state.status))
-    if what < 2 and "queued" in state.status:
-        task = random.choice([at for at, status in enumerate(state.status) if status == "queued"])
+    if what in ("start", "ask", "wait") and wanted in state.status:
+        task = random.choice([at for at, status in enumerate(state.status) if status == wanted])
 
     def with_it(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
         return (*values[:task], value, *values[task + 1 :])
 
-    if what < 2:
+    if what == "start":
         return state._replace(
             status=with_it(state.status, "running"),
             attempts=with_it(state.attempts, state.attempts[task] + 1),
             executing=with_it(state.executing, 1),
             permits=max(0, state.permits - random.randrange(3)),
         )
-    if what < 4:
+    if what == "cancel":
         return state._replace(
             status=with_it(state.status, "cancelled"),
             reason=with_it(state.reason, random.choice(("shutdown", *lifecycle.REASONS))),
         )
-    if what == 4:
+    if what == "ask":
         return state._replace(reason=with_it(state.reason, random.choice(lifecycle.REASONS)))
+    if what == "wait":
+        return state._replace(status=with_it(state.status, random.choice(lifecycle.WAITING)))
     status = random.choice(("timed_out", state.status[task], random.choice(lifecycle.STATUSES)))
     return state._replace(
         status=with_it(state.status, status),
@@ -344,7 +347,7 @@ SUBJECTS: tuple[Subject, ...] = (
             "Children": [1, 3],
             "Urgent": [2],
             "Second": [3],
-            "Alike": [1, 2],
+            "Alike": [1, 3],
             "Keyed": [1, 2],
         },
         laws=properties.LAWS,
