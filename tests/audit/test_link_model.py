@@ -62,6 +62,7 @@ def test_a_manifest_that_tlc_confirms_passes(tmp_path: Path) -> None:
         "actions": 2,
         "expected_failures": 3,
         "properties_shown_to_fail": 3,
+        "reached": 0,
     }
     assert result.details["properties"] == [
         {"name": "Fits", "model": "small", "holds": True},

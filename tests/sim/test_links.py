@@ -62,7 +62,7 @@ def test_each_row_of_a_defect_tells_how_to_see_it_again() -> None:
 
 def _seed(monkeypatch: pytest.MonkeyPatch, *defects: Defect) -> None:
     """Hunt these defects and no others."""
-    monkeypatch.setattr(conformance, "LIFECYCLE_DEFECTS", defects)
+    monkeypatch.setattr(conformance, "HUNTED", defects)
     for defect in defects:
         monkeypatch.setitem(DEFECTS, defect.id, defect)
 

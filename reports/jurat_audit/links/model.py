@@ -364,11 +364,7 @@ def _details(
                 ["defect", "property that must find it", "violated", "states in the counterexample"],
                 [each for each in attempts if each.case.edit],
             ),
-            _attempts_table(
-                "Models that reach what they should: each says that it is never so, and fails",
-                ["what is reached", "what is said of it", "violated", "states on the way"],
-                [each for each in attempts if each.case.edit is None],
-            ),
+            *_reached_tables([each for each in attempts if each.case.edit is None]),
             *(campaign.tables if campaign.results else ()),
         ],
         "limits": list(LIMITS),
@@ -413,6 +409,14 @@ def _actions_table(module: manifest.Module, searches: list[Search]) -> dict[str,
         "columns": ["action", *(each.name for each in safety)],
         "rows": [[action, *(each.taken[action] for each in safety)] for action in module.actions],
     }
+
+
+def _reached_tables(attempts: list[Attempt]) -> list[dict[str, Any]]:
+    if not attempts:
+        return []
+    title = "Models that reach what they should: each says that it is never so, and fails"
+    columns = ["what is reached", "what is said of it", "violated", "states on the way"]
+    return [_attempts_table(title, columns, attempts)]
 
 
 def _attempts_table(title: str, columns: list[str], attempts: list[Attempt]) -> dict[str, Any]:
