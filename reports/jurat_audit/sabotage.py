@@ -95,6 +95,14 @@ FAULTS: tuple[Fault, ...] = (
         expects="only the spec allows: action SetRate",
     ),
     Fault(
+        check="arithmetic",
+        says="a function that comes back exactly at the end of its attempt is not late",
+        file="worker/jurat/_arithmetic.py",
+        before="attempt_end is not None and returned >= attempt_end",
+        after="attempt_end is not None and returned > attempt_end",
+        expects="is_late",
+    ),
+    Fault(
         check="conformance",
         says="the worker lets a late return overwrite a terminal status",
         file="worker/jurat/_steps.py",
@@ -209,6 +217,7 @@ def _report() -> Sequence[str]:
 CHECKS: Mapping[str, Callable[[], Sequence[str]]] = {
     "model": lambda: _on_small_models("model"),
     "equivalence": lambda: _on_small_models("equivalence"),
+    "arithmetic": lambda: _whole("arithmetic"),
     "conformance": _conformance,
     "timing": lambda: _whole("timing"),
     "log": lambda: _whole("log"),
