@@ -7,9 +7,9 @@ states, that no behaviour need ever reach (`samples`).
 
 For each module TLC is given one module more, which extends it and holds the samples as numbers:
 a table of values for each variable, and for each state a row of places in these tables.  Its
-initial states are the samples before, each with the truth of every invariant in a variable of
-its own; from each there is one step, to the sample after, with the truth of every property of
-steps.  TLC writes that graph down, and Python says what it thinks of the same states.
+initial states are the samples before; from each there is one step, to the sample after, which
+notes in a variable of its own the truth of every invariant of the one, and of every property of
+the step.  TLC writes that graph down, and Python says what it thinks of the same states.
 
 Agreement means something only where a predicate is true of some samples and false of others, so
 each must be so in one of a hundred at least.  TypeOK is asked of states with one field out of
@@ -34,6 +34,7 @@ from jurat_spec import fanout, lifecycle, queues, registry
 
 from . import compare, manifest, tlc
 from .samples import SUBJECTS, TYPE_OK, Subject, drawn, mistyped
+from .tlaplus import Module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -254,7 +255,7 @@ class _Table:
     """The values of one variable, each once, as TLA+ writes them."""
 
     def __init__(self) -> None:
-        self.places: dict[Any, int] = {}
+        self.places: dict[str, int] = {}
 
     def place(self, value: Any) -> int:
         """Where in the table the value is, from 0.  True and 1 are two values, as in TLA+."""
@@ -299,25 +300,18 @@ def _groups(tables: Sequence[_Table]) -> list[list[int]]:
     return groups
 
 
-def boxed(text: str, name: str) -> str:
+def boxed(module: Module, name: str) -> str:
     """What an action property says of a step: P, or that nothing changes, of `Name == [][P]_vars`.
 
     P keeps its columns, by which TLA+ tells the items of one list from those of another.
     """
-    definition = _definition(text, name)
+    place = module.definitions.get(name)
+    definition = module.text[place.start : place.end].rstrip() if place else ""
     found = re.fullmatch(rf"{name}\s*== \[\]\[(.*)\]_(vars|<<[^>]*>>)", definition, re.DOTALL)
     if found is None:
         raise manifest.ManifestError(f"{name} is not written as [][P]_vars")
     column = " " * found.start(1)
     return f"{name}_Box ==\n{column}{found[1]}\n{name}_Step == {name}_Box \\/ UNCHANGED {found[2]}"
-
-
-def _definition(text: str, name: str) -> str:
-    """The text of a definition: it ends at the first blank line, or where the next one begins."""
-    start = re.search(rf"^{name}\s*==", text, re.MULTILINE)
-    if start is None:
-        raise manifest.ManifestError(f"no definition of {name}")
-    return re.split(r"\n(?:\n|====|----)", text[start.start() :], maxsplit=1)[0].rstrip()
 
 
 def module_of(
@@ -364,12 +358,11 @@ def module_of(
                 f"At{place}(row) == Table{place}[((row[{group_number}] \\div {below}) % {size}) + 1]"
             )
             below *= size
-    for name in steps:
-        lines.append(boxed(text, name))
+    rule = Module(module.name, text)
+    lines += [boxed(rule, name) for name in steps]
     before = [f"/\\ {name} = At{place}(Row(sample))" for place, name in enumerate(module.variables)]
     after = [f"/\\ {name}' = At{place}(Row(sample'))" for place, name in enumerate(module.variables)]
     truth = ", ".join([*invariants, *(f"{name}_Step" for name in steps)])
-    typed = "<<TypeOK>>" if TYPE_OK in invariants else "<<>>"
     last = 2 * len(pairs)
     lines += [
         f"Begins == /\\ sample \\in {{i \\in 1..{last} : i % 2 = 1}} \\cup ({last + 1}..{len(rows)})",
@@ -378,7 +371,7 @@ def module_of(
         "Judges == /\\ truth = <<>>",
         f"          /\\ sample' = IF sample <= {last} THEN sample + 1 ELSE sample",
         *(f"          {line}" for line in after),
-        f"          /\\ truth' = IF sample <= {last} THEN <<{truth}>> ELSE {typed}",
+        f"          /\\ truth' = IF sample <= {last} THEN <<{truth}>> ELSE <<{TYPE_OK}>>",
         "Sampling == Begins /\\ [][Judges]_<<sample, truth>>",
         "====",
     ]
@@ -536,11 +529,11 @@ def _held(
             for name, its in zip(names, truth, strict=True):
                 _count(question, rows, laws[name], mine[name], its, before, after, problems)
         for number, state in enumerate(question.odd, start=2 * len(question.pairs) + 1):
-            if TYPE_OK in names and (truth := answer.get(number)):
-                law = laws[TYPE_OK]
-                _count(
-                    question, rows, law, law.holds(machine, state, state), truth[0], state, state, problems
-                )
+            law, truth = laws[TYPE_OK], answer.get(number)
+            if truth is None:
+                problems.append(f"{question.module.name}: TLC has not judged sample {number}")
+                break
+            _count(question, rows, law, law.holds(machine, state, state), truth[0], state, state, problems)
     return problems
 
 

@@ -13,6 +13,7 @@ from jurat_audit.agreement import Agreement, agree
 from jurat_audit.links.equivalence import TWINS
 from jurat_audit.progress import Silent
 from jurat_audit.subject import project_root
+from jurat_audit.tlaplus import Module
 from jurat_spec.machine import Law, Laws
 from jurat_spec.observable import Observable, State
 
@@ -111,8 +112,9 @@ def test_values_are_written_as_tla_reads_them() -> None:
 def test_a_boxed_predicate_keeps_its_columns() -> None:
     """Or a list of conjuncts would be another."""
     text = "P == [][\\A t : /\\ a\n                /\\ b]_vars\n\nQ == 1\n"
-    assert agreement.boxed(text, "P") == (
+    module = Module("M", text)
+    assert agreement.boxed(module, "P") == (
         "P_Box ==\n        \\A t : /\\ a\n                /\\ b\nP_Step == P_Box \\/ UNCHANGED vars"
     )
     with pytest.raises(manifest.ManifestError, match=r"Q is not written as"):
-        agreement.boxed(text, "Q")
+        agreement.boxed(module, "Q")

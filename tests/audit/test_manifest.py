@@ -95,6 +95,28 @@ def test_the_default_profile_has_a_failure_for_each_requirement() -> None:
     assert len(models.must_fail_of(PROFILES["deep"])) == len(models.must_fail)
 
 
+def test_each_requirement_names_a_mutant_that_its_own_properties_find() -> None:
+    """It is in the manifest, one of the requirement's properties is switched on, and every audit runs it."""
+    models = load(TLA)
+    run = {case.name: case for case in models.must_fail_of(PROFILES["default"])}
+    known = {name for module in models.modules.values() for name in module.properties}
+    named = {each.id: each for each in load_table().requirements if each.mutant}
+    for requirement in load_table().requirements:
+        if set(requirement.cites.get(Kind.PROPERTY, ())) & known:
+            case = run[named[requirement.id].mutant or ""]
+            assert case.property in requirement.cites[Kind.PROPERTY], requirement.id
+            assert case.edit is not None
+    assert {each.mutant for each in named.values()} == set(run)
+
+
+def test_every_property_that_a_requirement_of_the_model_cites_exists() -> None:
+    """A name that no module has would stay planned for ever."""
+    known = {name for module in load(TLA).modules.values() for name in module.properties}
+    for requirement in load_table().requirements:
+        if requirement.mutant:
+            assert set(requirement.cites[Kind.PROPERTY]) <= known, requirement.id
+
+
 # --- manifests that are refused ------------------------------------------------------------------
 
 
