@@ -230,39 +230,39 @@ FailApplies(t, o) ==
 
 TimeOutRetry(t) ==
     /\ OnThread(t)
-    /\ \E o \in Outcomes(t) : TimeOutRetryApplies(t, o)
+    /\ {o \in Outcomes(t) : TimeOutRetryApplies(t, o)} # {}
     /\ WaitsAgain(t) /\ Leaves(t)
     /\ UNCHANGED attempts /\ WorkerUnchanged
 
 \* What it returned too late is discarded.
 TimeOut(t) ==
     /\ OnThread(t)
-    /\ \E o \in Outcomes(t) : TimeOutApplies(t, o)
+    /\ {o \in Outcomes(t) : TimeOutApplies(t, o)} # {}
     /\ Ends(t, "timed_out", "none") /\ Leaves(t)
     /\ UNCHANGED attempts /\ WorkerUnchanged
 
 \* It did the work: completed, even if it had been asked to stop.
 Complete(t) ==
     /\ OnThread(t)
-    /\ \E o \in Outcomes(t) : CompleteApplies(t, o)
+    /\ {o \in Outcomes(t) : CompleteApplies(t, o)} # {}
     /\ Ends(t, "completed", "none") /\ Leaves(t)
     /\ UNCHANGED attempts /\ WorkerUnchanged
 
 AcknowledgeCancel(t) ==
     /\ OnThread(t)
-    /\ \E o \in Outcomes(t) : AcknowledgeCancelApplies(t, o)
+    /\ {o \in Outcomes(t) : AcknowledgeCancelApplies(t, o)} # {}
     /\ Ends(t, "cancelled", RequestedWhy(t)) /\ Leaves(t)
     /\ UNCHANGED attempts /\ WorkerUnchanged
 
 Retry(t) ==
     /\ OnThread(t)
-    /\ \E o \in Outcomes(t) : RetryApplies(t, o)
+    /\ {o \in Outcomes(t) : RetryApplies(t, o)} # {}
     /\ WaitsAgain(t) /\ Leaves(t)
     /\ UNCHANGED attempts /\ WorkerUnchanged
 
 Fail(t) ==
     /\ OnThread(t)
-    /\ \E o \in Outcomes(t) : FailApplies(t, o)
+    /\ {o \in Outcomes(t) : FailApplies(t, o)} # {}
     /\ Ends(t, "failed", "none") /\ Leaves(t)
     /\ UNCHANGED attempts /\ WorkerUnchanged
 
@@ -529,8 +529,90 @@ StoppedIsQuiet == phase = "stopped" =>
 \* decision 6 "an abandoned thread is named, not counted as a leak"
 ThreadsAreNamed == \A t \in Tasks : executing[t] > 0 => status[t] \in {"running", "abandoned"}
 
+\* LC-2 "terminal state is immutable": neither a deadline nor a timeout is about a task that has ended
+EndedIsSettled == \A t \in Tasks : overdue[t] \/ attempt_over[t] => status[t] \in Live
+
+\* decision 14 "who": a reason is that of a cancellation, asked for or carried out
+ReasonIsOfACancel == \A t \in Tasks : reason[t] # "none" => status[t] \in {"running", "cancelled"}
+
 \* GR-2 "optional idempotency keys": of the tasks that are known, one has the key
 OneTaskPerKey == Cardinality(In(Live \cup Terminal) \cap Keyed) <= 1
+
+\* PRD "deterministic task lifecycle semantics": a submit has its answer, and no other.  A known key
+\* answers in any phase (GR-2), and settings change while the worker is open (section 2)
+EveryRequestIsAnswered ==
+    LET known == {t \in Tasks : status[t] # "absent"}
+        waiting == {t \in Tasks : status[t] \in {"scheduled", "queued", "retrying"}}
+        open == phase = "open"
+    IN  /\ ENABLED Attach            <=> known \cap Keyed # {}
+        /\ ENABLED RejectKeyConflict <=> known \cap Keyed # {}
+        /\ ENABLED RejectClosed      <=> ~open
+        /\ ENABLED RejectIdUsed      <=> open /\ known # {}
+        /\ ENABLED RejectFull        <=> open /\ Cardinality(waiting) >= QueueMax
+        /\ ENABLED SetRate           <=> open
+        /\ ENABLED SetWeight         <=> open
+        /\ ENABLED SetRetention      <=> open
+
+\* TC-2 "cancelling prevents execution, or stops what runs"; SD-2 "graceful drain and hard stop are
+\* separate operations"; section 2 "Pause, Resume, Resize": whoever asks is heard
+EveryRequestIsHeard ==
+    /\ \A t \in Tasks :
+          /\ status[t] \in {"scheduled", "queued", "retrying"} /\ ~overdue[t] => ENABLED <<Cancel(t)>>_vars
+          /\ status[t] = "running" /\ reason[t] = "none" /\ phase # "stopping" => ENABLED <<RequestCancel(t)>>_vars
+    /\ phase \in {"open", "draining"} => ENABLED <<StopNow>>_vars
+    /\ phase = "draining" => ENABLED <<DrainDeadline>>_vars
+    /\ ENABLED BeginDrain("finish") <=> phase = "open"
+    /\ ENABLED BeginDrain("cancel") <=> phase = "open" \/ (phase = "draining" /\ pending = "finish")
+    /\ phase = "open" => /\ \A q \in Pausable : ENABLED <<Pause(q) \/ Resume(q)>>_vars
+                         /\ \A n \in OtherThreads \ {threads} : ENABLED <<Resize(n)>>_vars
+
+\* decision 1 "status tells the truth": a function that came back has a row, and the row that it deserves
+EveryReturnIsRecorded == \A t \in Tasks : status[t] = "running" /\ executing[t] > 0 =>
+    LET late == overdue[t] \/ attempt_over[t]
+        asked == reason[t] # "none" \/ phase = "stopping"
+        more == attempts[t] <= MaxRetries /\ ~overdue[t]
+    IN  /\ late /\ more /\ ~asked /\ RetryTimeouts => ENABLED <<TimeOutRetry(t)>>_vars
+        \* Another attempt may be too late for the deadline, if there is one.
+        /\ late => (ENABLED <<TimeOut(t)>>_vars <=> ~(more /\ ~asked /\ RetryTimeouts) \/ t \in Deadlines)
+        /\ ~late => ENABLED <<Complete(t)>>_vars
+        /\ ~late /\ asked => ENABLED <<AcknowledgeCancel(t)>>_vars
+        /\ ~late /\ ~asked => ENABLED <<Fail(t)>>_vars
+        /\ ~late /\ ~asked /\ more => ENABLED <<Retry(t)>>_vars
+
+\* What must be possible for a task, lest it stay as it is for ever.
+GoesOn(t) ==
+    LET waits  == status[t] \in {"scheduled", "queued", "retrying"}
+        doomed == \/ phase = "stopping"
+                  \/ phase = "draining" /\ (pending = "cancel" \/ status[t] = "scheduled")
+        ended  == status[t] \in {"completed", "failed", "cancelled", "timed_out", "abandoned"}
+    IN  /\ waits /\ overdue[t] => ENABLED <<Expire(t)>>_vars
+        /\ waits /\ doomed /\ ~overdue[t] => ENABLED <<ShutdownCancel(t)>>_vars
+        /\ waits /\ ~doomed /\ status[t] # "queued" => ENABLED <<BecomeDue(t)>>_vars
+        /\ status[t] = "running" /\ executing[t] > 0 /\ phase = "stopping" =>
+              IF grace_spent THEN ENABLED <<Abandon(t)>>_vars ELSE ENABLED <<GraceSpent>>_vars
+        /\ status[t] = "abandoned" /\ executing[t] > 0 => ENABLED <<LateReturn(t)>>_vars
+        /\ Retention /\ ended /\ executing[t] = 0 => ENABLED <<Evict(t)>>_vars
+
+\* PRD "task loss"; SD-4 "stop always completes"; RG-1 "memory stays bounded": what waits goes on or
+\* ends, what is stuck is given up, what has ended can be forgotten, and permits accrue
+NothingIsStuck ==
+    /\ permits < Burst => ENABLED <<PermitAccrues(0)>>_vars
+    /\ \A q \in 1..2 : queue_permits[q] < QueueBurst => ENABLED <<PermitAccrues(q)>>_vars
+    /\ \A t \in Tasks : GoesOn(t)
+
+\* RL-1 and section 2 "an empty, paused or limited queue delays nobody": of what may start, something can
+WorkConserving == \A t \in Tasks :
+    LET mine == {u \in Tasks : u \in Second <=> t \in Second}
+        queue == IF t \in Second THEN 2 ELSE 1
+    IN  /\ status[t] = "queued" /\ ~overdue[t]
+        /\ phase = "open" \/ (phase = "draining" /\ pending = "finish")
+        /\ ThreadsTaken < threads
+        /\ Burst > 0 => permits > 0
+        /\ QueueBurst > 0 => queue_permits[queue] > 0
+        /\ paused \cap {0, queue} = {}
+        /\ Cardinality({u \in mine : status[u] = "running"}) < PerQueue
+        /\ t \in Alike => Cardinality({u \in Alike : status[u] = "running"}) < PerKey
+        => ENABLED <<\E u \in mine : Start(u)>>_vars
 
 \* DESIGN 1 "what a client can see": before anything happens, nothing
 BeginsUnseen == admitted = 0 /\ phase = "open" => Client!Init
@@ -634,6 +716,10 @@ CancelNeverReschedules == [][\A t \in Tasks :
 CancelledWasAsked == [][\A t \in Tasks :
     status[t] = "running" /\ status'[t] = "cancelled" => Requested(t) /\ reason'[t] = RequestedWhy(t)]_vars
 
+\* decision 1 "status tells the truth": after a request an exception is no failure, and work done is done
+AskedNeverFails == [][\A t \in Tasks :
+    Changes(t) /\ status'[t] = "failed" => reason[t] = "none" /\ phase # "stopping"]_vars
+
 \* decision 14 "who": what is asked of a running task has one reason, the first
 FirstReasonStays == [][\A t \in Tasks :
     status[t] = "running" /\ status'[t] = "running" /\ Requested(t) => reason'[t] = reason[t]]_vars
@@ -675,7 +761,7 @@ AbandonOnlyStuck == [][\A t \in Tasks : Changes(t) /\ status'[t] = "abandoned"
 GraceIsOfTheStop == [][grace_spent' # grace_spent => phase = "stopping" /\ grace_spent']_vars
 
 \* DESIGN 1: whatever the worker does inside, a client sees a step of Observable, or nothing
-RefinesObservable == [][Client!Next]_<<Seen, attempts, phase = "open", phase = "stopped">>
+RefinesObservable == [][UNCHANGED Client!vars \/ Client!Next]_vars
 
 ----------------------------------------------------------------------------
 (* Liveness.  Fairness is assumed only of what the worker guarantees by     *)
@@ -744,10 +830,19 @@ NeverOutOfPermits == ~\E t \in In({"queued"}) : SlotIsFree /\ Burst > 0 /\ permi
 NeverOutOfQueuePermits == ~\E t \in In({"queued"}) :
                              SlotIsFree /\ QueueBurst > 0 /\ queue_permits[QueueOf(t)] = 0
 
+NeverRefilledOne  == ~\E t \in Tasks \ Second :
+                        attempts[t] > 0 /\ QueueBurst > 0 /\ queue_permits[1] = QueueBurst
+NeverRefilledTwo  == ~\E t \in Second :
+                        attempts[t] > 0 /\ QueueBurst > 0 /\ queue_permits[2] = QueueBurst
+
 NeverLastRetry    == ~\E t \in Tasks : MaxRetries > 0 /\ attempts[t] = MaxRetries + 1
 NeverOverdueWaiting == ~\E t \in In(Waiting) : overdue[t]
+NeverExpired      == ~\E t \in Tasks : status[t] = "timed_out" /\ attempts[t] = 0
 NeverOverdueRunning == ~\E t \in In({"running"}) : overdue[t]
 NeverAttemptOver  == ~\E t \in In({"running"}) : attempt_over[t]
+NeverAllCompleted == ~\A t \in Tasks : status[t] = "completed"
+NeverChildCancelledAlone == ~\E t \in Children : status[t] = "cancelled" /\ reason[t] = "user"
+NeverCancelledByParent == ~\E t \in Tasks : status[t] = "cancelled" /\ reason[t] = "parent"
 NeverAllFail      == ~\A t \in Tasks : status[t] = "failed"
 NeverAllAbandoned == ~\A t \in Tasks : status[t] = "abandoned"
 NeverBackAfterTheEnd == ~(phase = "stopped" /\ \E t \in In({"abandoned"}) : executing[t] = 0)
@@ -756,6 +851,7 @@ NeverWaitsPaused  == ~\E t \in In({"queued"}) : SlotIsFree /\ IsPaused(t)
 NeverKeyOfEnded   == In(Terminal) \cap Keyed = {}
 NeverKeyAgain     == Cardinality({t \in Keyed : t <= admitted}) <= 1
 NeverRetriesWhenFull == ~(~HasRoom /\ In({"retrying"}) # {})
+NeverCancellingDrain == ~(phase = "draining" /\ pending = "cancel")
 NeverRetriesInDrain == ~(phase = "draining" /\ pending = "finish" /\ In({"retrying"}) # {})
 NeverPermitWaitInDrain == ~\E t \in In({"queued"}) : phase = "draining" /\ Burst > 0 /\ permits = 0
 =============================================================================

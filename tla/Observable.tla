@@ -66,14 +66,13 @@ Forget(t) ==
     /\ attempts' = [attempts EXCEPT ![t] = 0]
     /\ UNCHANGED <<accepting, done>>
 
+\* Once it is closed it can be closed again, and that changes nothing; so with the end.
 Close ==
-    /\ accepting
     /\ accepting' = FALSE
     /\ UNCHANGED <<seen, attempts, done>>
 
 Finish ==
     /\ ~accepting
-    /\ ~done
     /\ \A t \in Tasks : seen[t] \notin {"waiting", "running"}
     /\ done' = TRUE
     /\ UNCHANGED <<seen, attempts, accepting>>
@@ -109,11 +108,30 @@ DoneIsQuiet == done => ~accepting /\ \A t \in Tasks : seen[t] \notin {"waiting",
 \* LC-1 "dispatched exactly once per attempt": what a client finds done was started
 DoneWasStarted == \A t \in Tasks : seen[t] \in {"completed", "failed", "abandoned"} => attempts[t] > 0
 
+\* RT-1 "zero retries disables them; the maximum is configurable and exact"
+AttemptsBounded == \A t \in Tasks : attempts[t] <= MaxAttempts
+
+\* DESIGN 2 "next admission number": numbers are given in order, and none is left out
+NumberedInOrder == \A t, u \in Tasks : u < t /\ seen[u] = "unknown" => seen[t] = "unknown"
+
 ----------------------------------------------------------------------------
 (* Action properties: what a single step may do. *)
 
 \* LC-2 "a terminal status never changes"
 EndIsFinal == [][\A t \in Tasks : seen[t] \in Ended => seen'[t] \in {seen[t], "forgotten"}]_vars
+
+\* PRD Goals "queued -> running -> terminal": what a client sees next, after what it has seen
+OnlyAllowedSights == [][\A t \in Tasks : seen'[t] # seen[t] =>
+    \/ seen[t] = "unknown" /\ seen'[t] = "waiting"
+    \/ seen[t] = "waiting" /\ seen'[t] \in {"running", "cancelled", "timed_out"}
+    \/ seen[t] = "running" /\ seen'[t] \in {"waiting"} \cup Ended
+    \/ seen[t] \in Ended /\ seen'[t] = "forgotten"]_vars
+
+\* RT-1 "the maximum is configurable and exact": each start is counted, and nothing else is
+OneAttemptPerStart == [][\A t \in Tasks :
+    CASE seen[t] = "waiting" /\ seen'[t] = "running" -> attempts'[t] = attempts[t] + 1
+      [] seen'[t] = "forgotten"                      -> attempts'[t] = 0
+      [] OTHER                                       -> attempts'[t] = attempts[t]]_vars
 
 \* RG-1: what is forgotten stays so, and nothing but what ended is
 ForgottenStaysSo == [][\A t \in Tasks :

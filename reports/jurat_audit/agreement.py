@@ -156,16 +156,25 @@ class Twist:
 
 @contextmanager
 def _rows_changed(machine: Machine[Any]) -> Iterator[Machine[Any]]:
-    """No row for a function that raises in a drain, and two rows for one that returns late."""
+    """No row for a function that raises in a drain, and two rows for one that returns late.
+
+    And a few rows that nobody can take once a grace is spent.
+    """
     rows = lifecycle.ACTIONS
     kept = dict(rows)
-    not_draining = lifecycle.Guard("the worker is not draining", lambda w, t, x: w.phase != "draining")
-    fail, complete = rows["Fail"], rows["Complete"]
     in_time = (~lifecycle.late).sentence
-    rows["Fail"] = replace(fail, guards=(*fail.guards, not_draining))
+    complete = rows["Complete"]
     rows["Complete"] = replace(
         complete, guards=tuple(guard for guard in complete.guards if guard.sentence != in_time)
     )
+
+    def also(name: str, test: Callable[[Any, Any, Any], bool]) -> None:
+        rows[name] = replace(rows[name], guards=(*rows[name].guards, lifecycle.Guard("a mistake", test)))
+
+    also("Fail", lambda w, t, x: w.phase != "draining")
+    also("Reject", lambda w, t, x: x != "closed" or not w.grace_spent)
+    for name in ("StopNow", "Expire", "Start"):
+        also(name, lambda w, t, x: not w.grace_spent)
     try:
         yield machine
     finally:
@@ -214,8 +223,20 @@ def _edit(definition: str, text: str, by: str) -> manifest.Edit:
 TWISTS: tuple[Twist, ...] = (
     Twist(
         module="Lifecycle",
-        names=("OutcomeTotal", "OutcomeUnique"),
+        names=(
+            "OutcomeTotal",
+            "OutcomeUnique",
+            "EveryRequestIsAnswered",
+            "EveryRequestIsHeard",
+            "EveryReturnIsRecorded",
+            "NothingIsStuck",
+            "WorkConserving",
+        ),
         edits=(
+            _edit("RejectClosed", "RejectClosed ==", "RejectClosed == ~grace_spent /\\"),
+            _edit("StopNow", "StopNow       ==", "StopNow       == ~grace_spent /\\"),
+            _edit("Expire", "/\\ overdue[t]", "/\\ overdue[t] /\\ ~grace_spent"),
+            _edit("Start", "/\\ MayStart(t)", "/\\ MayStart(t) /\\ ~grace_spent"),
             _edit("FailApplies", "~Requested(t)", '~Requested(t) /\\ phase # "draining"'),
             _edit("CompleteApplies", "~Late(t) /\\ o.kind", "o.kind"),
         ),

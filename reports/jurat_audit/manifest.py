@@ -36,13 +36,13 @@ from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import tlc
+from . import cache, tlc
 from .errors import AuditError
 from .link import PROFILES
 from .subject import project_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .link import Profile
 
@@ -365,12 +365,16 @@ def _check_witnesses(module: Module, manifest: Manifest) -> None:
 
 
 def _check_mutation(module: Module, manifest: Manifest) -> None:
-    """The models that judge mutants are the module's own, and have all of its properties between them."""
+    """The models that judge mutants have all properties of the module between them.
+
+    Besides its own there may be some of a module that refines it, and must go on to do so.
+    """
     if not module.mutation:
         return
     models = [manifest.model(name) for name in module.mutation]
     for model in models:
-        if model.module != module.name:
+        refines = re.search(rf"\bINSTANCE {module.name}\b", manifest.sources[model.module])
+        if model.module != module.name and not refines:
             raise _stray(f"mutation of {module.name}", model.name)
     checked = {name for model in models for name in manifest.properties_of(model)}
     for name in module.properties:
@@ -387,15 +391,21 @@ def _stray(where: str, name: str) -> ManifestError:
 # ---------------------------------------------------------------------------------------------
 
 
-def record(folder: Path, tool: tlc.Tlc) -> list[str]:
-    """Ask TLC everything, write down what it answers, and say what changed.
+def record(folder: Path, tool: tlc.Tlc, only: Sequence[str] = ()) -> list[str]:
+    """Ask TLC everything, or only these models, write down what it answers, and say what changed.
 
     What is *expected* is never recorded: a model that does not pass, or that must fail and does
     not violate its own property, stops the recording and leaves the file as it is.
     """
     manifest, raw = load(folder), _read(folder)
+    names = {model.name for model in manifest.models} | {case.name for case in manifest.must_fail}
+    if strangers := sorted(set(only) - names):
+        raise _stray("--only", strangers[0])
+    chosen = set(only) or names
     changes = []
     for model, row in zip(manifest.models, raw["models"], strict=True):
+        if model.name not in chosen:
+            continue
         outcome, shape = tlc.shape(tool, manifest.check(model))
         if outcome.found is not tlc.Found.OK:
             raise ManifestError(
@@ -405,6 +415,8 @@ def record(folder: Path, tool: tlc.Tlc) -> list[str]:
         changes += differences(model.name, model.expect, answer)
         row["expect"] = _as_row(answer)
     for case, row in zip(manifest.must_fail, raw["must_fail"], strict=True):
+        if case.name not in chosen:
+            continue
         outcome = tlc.run(tool, manifest.check_failing(case))
         if outcome.violated != case.property:
             raise ManifestError(f"{case.name}: {outcome.found}, not {case.property} violated; not recorded")
@@ -468,11 +480,13 @@ def main(arguments: list[str] | None = None) -> int:
     act.add_argument(
         "--write", nargs=2, metavar=("MODEL", "FOLDER"), help="write a model for running TLC by hand"
     )
+    parser.add_argument("--only", action="append", default=[], help="record this model; may be repeated")
     chosen = parser.parse_args(arguments)
     folder = project_root() / "tla"
     try:
         if chosen.record:
-            lines = record(folder, tlc.locate()) or ["nothing has changed"]
+            tool = tlc.locate(answers=project_root() / cache.FOLDER)
+            lines = record(folder, tool, chosen.only) or ["nothing has changed"]
         else:
             name, target = chosen.write[0], Path(chosen.write[1])
             target.mkdir(parents=True, exist_ok=True)

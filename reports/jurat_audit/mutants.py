@@ -30,13 +30,14 @@ import argparse
 import hashlib
 import re
 import sys
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from . import dot, manifest, tlc
+from . import cache, dot, manifest, tlc
 from .errors import AuditError, UsageError
 from .manifest import SAFETY
 from .progress import shown
@@ -44,7 +45,8 @@ from .subject import project_root, subject_of
 from .tlaplus import EXISTS, FORALL, Edit, Module, edited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from .link import Progress
     from .tlaplus import Body, Node, Token
@@ -61,6 +63,8 @@ NOT_TLA = 150
 
 BOUND = "MutantBound"
 COPY = "{}_m"
+MARKS = "marks"
+MARKED = "{}_marked"
 NEXT = "Next"
 
 
@@ -590,12 +594,18 @@ class _StringSets:
 
 
 def campaign(
-    models: manifest.Manifest, tool: tlc.Tlc, mutants: Sequence[Mutant], progress: Progress
+    models: manifest.Manifest,
+    tool: tlc.Tlc,
+    mutants: Sequence[Mutant],
+    progress: Progress,
+    *,
+    tell: Callable[[Result], None] = lambda _: None,
 ) -> Campaign:
     """Judge each mutant, a few at a time.
 
     The problems are the survivors, those that could not be judged within their bounds, and modules
-    that cannot judge any: without mutation models, or with one that does not hold unchanged.
+    that cannot judge any: without mutation models, or with one that does not hold unchanged.  Each
+    result is told as soon as it and all before it are known.
     """
     names = list(dict.fromkeys(mutant.module for mutant in mutants))
     with ThreadPoolExecutor(JOBS) as pool:
@@ -607,6 +617,7 @@ def campaign(
             results = []
             for result in pool.map(lambda mutant: judges[mutant.module].result(mutant), mutants):
                 results.append(result)
+                tell(result)
                 progress.advance()
         finally:
             pool.shutdown(cancel_futures=True)
@@ -625,7 +636,10 @@ def _problem(result: Result) -> str:
 
 
 class _Judge:
-    """Judges the mutants of one module."""
+    """Judges the mutants of one module.
+
+    What is cheap is asked first: most mutants violate something in a small model, and need no graph.
+    """
 
     def __init__(self, models: manifest.Manifest, tool: tlc.Tlc, name: str) -> None:
         self._manifest = models
@@ -633,25 +647,23 @@ class _Judge:
         self._module = models.modules[name]
         self._text = Module(name, models.sources[name])
         chosen = [models.model(each) for each in self._module.mutation]
-        self._models = chosen
-        self._safe = [model for model in chosen if model.checks == "safety"]
-        self._reached = [
-            case
-            for case in models.must_fail
-            if case.property in self._module.reached and models.model(case.model).module == name
-        ]
+        self._models = [model for model in chosen if model.module == name]
+        self._safe = [model for model in self._models if model.checks == "safety"]
+        self._refining = [model for model in chosen if model.module != name]
+        self._lock = threading.Lock()
+        self._digests: dict[str, str] = {}
         self._graphs: dict[str, dot.Graph] = {}
+        self._marks: dict[str, frozenset[str]] = {}
         self.problems: list[str] = []
-        if not chosen:
+        if not self._models:
             self.problems.append(f"{name}: {manifest.FILE} names no mutation models for it")
         for model in self._safe:
-            question = models.check(model)  # that of the link `model`, so that one answer serves both
-            outcome, graph = tlc.graph(tool, question, self._module.variables, whole=True)
-            if outcome.found is tlc.Found.OK:
-                self._graphs[model.name] = graph
-            else:
-                said = outcome.violated or outcome.error
-                self.problems.append(f"{name}: {model.name} does not hold unchanged: {said}")
+            with tlc.dumped(tool, models.check(model)) as (outcome, dump):  # as the link `model` does
+                if dump is not None:
+                    self._digests[model.name] = _digest(dump)
+                if not outcome.complete:
+                    said = outcome.violated or outcome.error
+                    self.problems.append(f"{name}: {model.name} does not hold unchanged: {said}")
 
     def result(self, mutant: Mutant) -> Result:
         """What becomes of a mutant."""
@@ -660,12 +672,11 @@ class _Judge:
         trial = _Trial(mutant)
         if mutant.operator is Operator.FAIRNESS_DROPPED:
             return self._unfair(trial)
-        return (
-            self._searched(trial)
-            or self._compared(trial)
-            or self._unending(trial)
-            or trial.unnoticed(Verdict.SURVIVED)
-        )
+        if found := self._searched(trial) or self._refined(trial):
+            return found
+        if trial.same:
+            return trial.unnoticed(Verdict.EQUIVALENT)
+        return self._unending(trial) or trial.unnoticed(Verdict.SURVIVED)
 
     def _unfair(self, trial: _Trial) -> Result:
         """Less fairness has the same states and steps: only a temporal property can tell."""
@@ -678,16 +689,62 @@ class _Judge:
         return trial.unnoticed(Verdict.SURVIVED)
 
     def _searched(self, trial: _Trial) -> Result | None:
-        """The mutant that a property kills, that is the module under another text, or that is none."""
-        for model in self._safe:
-            outcome, graph = self._ask(model, trial.mutant.text)
+        """The mutant that violates a property, that no longer does what the module does, or that is none."""
+        trial.same = True
+        for model in self._most_telling(trial.mutant.definition):
+            check = self._check(model, trial.mutant.text, self._manifest.properties_of(model))
+            with tlc.dumped(self._tool, check, limit_seconds=LIMIT_SECONDS) as (outcome, dump):
+                found = trial.violation(trial.asked(outcome), model) or trial.unjudged()
+                if found or dump is None:
+                    return found
+                if _digest(dump) == self._digests[model.name]:
+                    continue  # TLC wrote the same to the byte
+                graph = dot.read(dump, self._module.variables)
+            if not _equal(graph, self._unchanged(model)):
+                trial.same = False
+                if found := self._lacking(trial, model, graph):
+                    return found
+        return None
+
+    def _most_telling(self, definition: str) -> list[manifest.Model]:
+        """The models of safety, those first that set more of the constants which the definition mentions."""
+        mentioned = {token.text for token in self._text.body(definition).tokens}
+        further = {
+            token.text for word in self._text.reachable(definition) for token in self._text.body(word).tokens
+        }
+
+        def rank(model: manifest.Model) -> tuple[int, int]:
+            of_its_own = {
+                name
+                for name, value in model.constants.items()
+                if name not in self._module.defaults or self._module.defaults[name] != value
+            }
+            return -len(of_its_own & mentioned), -len(of_its_own & further)
+
+        return sorted(self._safe, key=rank)
+
+    def _lacking(self, trial: _Trial, model: manifest.Model, graph: dot.Graph) -> Result | None:
+        """The mutant that takes fewer actions than the module does in a model, or reaches less."""
+        missing = _labels(self._unchanged(model)) - _labels(graph)
+        if missing:
+            first = next(action for action in self._module.actions if action in missing)
+            return trial.killed(first, Means.TAKEN, model=model.name)
+        if self._module.reached:
+            outcome, marked = self._marked(model, trial.mutant.text)
+            unmarked = self._unchanged_marks(model) - _marks(marked)
+            if unmarked and trial.asked(outcome).complete:
+                first = next(name for name in self._module.reached if name in unmarked)
+                return trial.killed(first, Means.REACHED, model=model.name)
+        return trial.unjudged()
+
+    def _refined(self, trial: _Trial) -> Result | None:
+        """The mutant that no longer allows what a module does that is said to refine it."""
+        for model in self._refining:
+            check = self._manifest.check(model)
+            sources = {**check.sources, self._module.name: trial.mutant.text}
+            outcome = tlc.run(self._tool, replace(check, sources=sources), limit_seconds=LIMIT_SECONDS)
             if found := trial.violation(trial.asked(outcome), model):
                 return found
-            trial.graphs[model.name] = graph
-        if trial.excuse:
-            return trial.unnoticed(Verdict.SURVIVED)
-        if trial.graphs == self._graphs:
-            return trial.unnoticed(Verdict.EQUIVALENT)
         return None
 
     def _unending(self, trial: _Trial) -> Result | None:
@@ -699,26 +756,33 @@ class _Judge:
                     return found
         return None
 
-    def _compared(self, trial: _Trial) -> Result | None:
-        """The mutant that no longer does, or no longer reaches, what the module does."""
-        taken = _labels(self._graphs)
-        for action in self._module.actions:
-            if action in taken and action not in _labels(trial.graphs):
-                return trial.killed(action, Means.TAKEN)
-        for case in self._reached:
-            model = self._manifest.model(case.model)
-            outcome = trial.asked(self._run(model, trial.mutant.text, case.property))
-            if outcome.found is tlc.Found.OK:
-                return trial.killed(case.property, Means.REACHED, model=model.name)
-        return None
-
-    def _ask(self, model: manifest.Model, text: str) -> tuple[tlc.Outcome, dot.Graph]:
+    def _run(self, model: manifest.Model, text: str) -> tlc.Outcome:
         check = self._check(model, text, self._manifest.properties_of(model))
-        return tlc.graph(self._tool, check, self._module.variables, whole=True, limit_seconds=LIMIT_SECONDS)
-
-    def _run(self, model: manifest.Model, text: str, *names: str) -> tlc.Outcome:
-        check = self._check(model, text, names or self._manifest.properties_of(model))
         return tlc.run(self._tool, check, limit_seconds=LIMIT_SECONDS)
+
+    def _unchanged(self, model: manifest.Model) -> dot.Graph:
+        """The graph of the module itself, read when it is first needed."""
+        with self._lock:
+            if model.name not in self._graphs:
+                question = self._manifest.check(model)
+                _, self._graphs[model.name] = tlc.graph(self._tool, question, self._module.variables)
+            return self._graphs[model.name]
+
+    def _unchanged_marks(self, model: manifest.Model) -> frozenset[str]:
+        """What the module itself reaches in a model, of all that it reaches somewhere."""
+        with self._lock:
+            if model.name not in self._marks:
+                _, graph = self._marked(model, self._manifest.sources[self._module.name])
+                self._marks[model.name] = _marks(graph)
+            return self._marks[model.name]
+
+    def _marked(self, model: manifest.Model, text: str) -> tuple[tlc.Outcome, dot.Graph]:
+        """All states of a mutant, each with the names under `reached` that are false in it."""
+        variables = self._module.variables
+        extended = marked(text, variables, self._module.reached)
+        check = self._check(model, extended, self._manifest.properties_of(model))
+        bare = replace(check, invariants=(BOUND,), properties=(), specification=MARKED.format(SAFETY))
+        return tlc.graph(self._tool, bare, (*variables, MARKS), whole=True, limit_seconds=LIMIT_SECONDS)
 
     def _check(self, model: manifest.Model, text: str, names: tuple[str, ...]) -> tlc.Check:
         check = self._manifest.check(model, names)
@@ -732,7 +796,8 @@ class _Trial:
 
     def __init__(self, mutant: Mutant) -> None:
         self.mutant = mutant
-        self.graphs: dict[str, dot.Graph] = {}
+        self.same = False
+        """Whether it has the graph of the module, in every model of safety."""
         self.excuse: tuple[Verdict, str] | None = None
         """Why it cannot be judged by what TLC did not find."""
         self._seconds = 0.0
@@ -767,14 +832,35 @@ class _Trial:
             seconds=self._seconds,
         )
 
+    def unjudged(self) -> Result | None:
+        """The result, if TLC could not look: then what it did not find says nothing."""
+        return self.unnoticed(Verdict.SURVIVED) if self.excuse else None
+
     def unnoticed(self, verdict: Verdict) -> Result:
         """Nothing was found, which says as much only if TLC could look."""
         verdict, why = self.excuse or (verdict, "")
         return Result(mutant=self.mutant, verdict=verdict, why=why, seconds=self._seconds)
 
 
-def _labels(graphs: dict[str, dot.Graph]) -> set[str]:
-    return {label for graph in graphs.values() for _, label, _ in graph.edges}
+def _digest(dump: Path) -> str:
+    with dump.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _equal(one: dot.Graph, other: dot.Graph) -> bool:
+    """The same states and steps, in whatever order they were found."""
+    if one == other:
+        return True
+    return one.initial == other.initial and one.states == other.states and one.edges == other.edges
+
+
+def _labels(graph: dot.Graph) -> set[str]:
+    return {label for _, label, _ in graph.steps}
+
+
+def _marks(graph: dot.Graph) -> frozenset[str]:
+    """All names that some state of a marked graph is marked with."""
+    return frozenset().union(*(state[-1] for state in graph.states))  # type: ignore[arg-type]  # sets of names
 
 
 def bounded(text: str, most: int) -> str:
@@ -782,6 +868,25 @@ def bounded(text: str, most: int) -> str:
     extended = re.sub(r"^EXTENDS ", "EXTENDS TLC, ", text, count=1, flags=re.MULTILINE)
     body, closing, rest = extended.rpartition("\n====")
     return f'{body}\n\n{BOUND} == TLCGet("distinct") <= {most}\n{closing}{rest}'
+
+
+def marked(text: str, variables: Sequence[str], names: Sequence[str]) -> str:
+    """A module with one more variable: which of these predicates are false now, as a set of names.
+
+    So one search answers of all of them whether they are ever false.
+    """
+    cases = " [] ".join(f'name = "{name}" -> {name}' for name in names) or "TRUE -> TRUE"
+    state = ", ".join((*variables, MARKS))
+    among = "{" + ", ".join(f'"{name}"' for name in names) + "}"
+    body, closing, rest = text.rpartition("\n====")
+    added = [
+        f"VARIABLE {MARKS}",
+        f"{MARKS}_now == {{name \\in {among} : ~(CASE {cases})}}",
+        f"{MARKED.format('Init')} == Init /\\ {MARKS} = {MARKS}_now",
+        f"{MARKED.format(NEXT)} == {NEXT} /\\ {MARKS}' = {MARKS}_now'",
+        f"{MARKED.format(SAFETY)} == {MARKED.format('Init')} /\\ [][{MARKED.format(NEXT)}]_<<{state}>>",
+    ]
+    return "\n\n".join([body, *added]) + f"\n{closing}{rest}"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -810,18 +915,23 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.write("".join(f"{mutant.id}: {mutant.says}\n" for mutant in mutants))
             return 0
         with shown("mutants", sys.stderr) as progress:
-            answer = campaign(models, tlc.locate(), mutants, progress)
+            tool = tlc.locate(answers=root / cache.FOLDER)
+            answer = campaign(models, tool, mutants, progress, tell=_say)
     except (AuditError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    for each in answer.results:
-        where = f" in {each.model}" if each.model else ""
-        length = f", {each.depth} states" if each.depth else ""
-        why = f" ({each.why[:200]})" if each.why else ""
-        sys.stdout.write(f"{each.mutant.id}: {each.told}{where}{length}{why}\n    {each.mutant.says}\n")
     counts = ", ".join(f"{name} {count:,}" for name, count in answer.figures.items())
     sys.stdout.write("".join(f"{line}\n" for line in (*answer.problems, counts)))
     return 1 if answer.problems else 0
+
+
+def _say(result: Result) -> None:
+    """Two lines: what became of it, and what it is."""
+    where = f" in {result.model}" if result.model else ""
+    length = f", {result.depth} states" if result.depth else ""
+    why = f" ({result.why[:200]})" if result.why else ""
+    sys.stdout.write(f"{result.mutant.id}: {result.told}{where}{length}{why}\n    {result.mutant.says}\n")
+    sys.stdout.flush()
 
 
 def _chosen(models: manifest.Manifest, chosen: argparse.Namespace) -> tuple[Mutant, ...]:

@@ -170,11 +170,14 @@ def _some(random: Random, values: tuple[int, ...]) -> frozenset[int]:
 
 
 def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
-    """Each field for itself; numbers go a little beyond what they may ever be."""
+    """Each field for itself; numbers go a little beyond what they may ever be.
+
+    One in eight has idle threads and all permits, and nothing is paused: something could start there.
+    """
     tasks, config = len(machine.terms), machine.config
     sizes = (config.threads, *machine.other_threads)
     booleans = (False, True)
-    return view.State(
+    state = view.State(
         status=_any(random, (*lifecycle.STATUSES, *3 * lifecycle.LIVE, *5 * ("queued",)), tasks),
         attempts=_any(random, tuple(range(config.max_retries + 3)), tasks),
         reason=_any(random, ("none", "none", "none", *lifecycle.REASONS), tasks),
@@ -190,6 +193,16 @@ def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
         paused=_some(random, tuple(range(config.queues + 1))),
         threads=random.choice(sizes),
         peak=random.choice(sizes),
+    )
+    if random.randrange(8):
+        return state
+    return state._replace(
+        status=_any(random, ("queued", "queued", "cancelled"), tasks),
+        executing=(0,) * tasks,
+        phase=random.choice(("open", "draining")),
+        permits=config.burst or 0,
+        queue_permits=(config.queue_burst or 0,) * config.queues,
+        paused=frozenset(),
     )
 
 
@@ -235,7 +248,7 @@ def any_observable(random: Random, machine: observable.Observable) -> State:
     booleans = (False, True)
     return observable.State(
         seen=_any(random, observable.SIGHTS, machine.n),
-        attempts=_any(random, tuple(range(machine.max_attempts + 1)), machine.n),
+        attempts=_any(random, tuple(range(machine.max_attempts + 2)), machine.n),
         accepting=random.choice(booleans),
         done=random.choice(booleans),
     )

@@ -59,12 +59,11 @@ class Observable:
         return State((unknown,) * self.n, (0,) * self.n, accepting=True, done=False)
 
     def successors(self, s: State) -> Iterator[tuple[str, State]]:
-        """Each step that is allowed in a state."""
+        """Each step that is allowed in a state.  To close again, or to finish again, changes nothing."""
         for task in range(self.n):
             yield from self._of_task(s, task)
-        if s.accepting:
-            yield "Close", s._replace(accepting=False)
-        elif not s.done and not {"waiting", "running"} & set(s.seen):
+        yield "Close", s._replace(accepting=False)
+        if not s.accepting and not {"waiting", "running"} & set(s.seen):
             yield "Finish", s._replace(done=True)
 
     def _of_task(self, s: State, task: int) -> Iterator[tuple[str, State]]:
@@ -122,10 +121,52 @@ def done_was_started(_: Observable, s: State) -> bool:
     )
 
 
+@LAWS.of_state('RT-1 "zero retries disables them; the maximum is configurable and exact"')
+def attempts_bounded(m: Observable, s: State) -> bool:
+    """No task is started more often than once and its retries."""
+    return all(attempts <= m.max_attempts for attempts in s.attempts)
+
+
+@LAWS.of_state('DESIGN 2 "next admission number": numbers are given in order, and none is left out')
+def numbered_in_order(_: Observable, s: State) -> bool:
+    """After the first that is unknown, all are."""
+    known = [sight != "unknown" for sight in s.seen]
+    return known == sorted(known, reverse=True)
+
+
 @LAWS.of_step('LC-2 "a terminal status never changes"')
 def end_is_final(_: Observable, s: State, after: State) -> bool:
     """What ended stays as it ended, until it is forgotten."""
     return all(new in (old, "forgotten") for old, new in zip(s.seen, after.seen, strict=True) if old in ENDED)
+
+
+_NEXT: dict[Sight, tuple[Sight, ...]] = {
+    "unknown": ("waiting",),
+    "waiting": ("running", "cancelled", "timed_out"),
+    "running": ("waiting", *ENDED),
+    **dict.fromkeys(ENDED, ("forgotten",)),
+    "forgotten": (),
+}
+
+
+@LAWS.of_step('PRD Goals "queued -> running -> terminal"')
+def only_allowed_sights(_: Observable, s: State, after: State) -> bool:
+    """What a client sees next, after what it has seen."""
+    return all(old == new or new in _NEXT[old] for old, new in zip(s.seen, after.seen, strict=True))
+
+
+@LAWS.of_step('RT-1 "the maximum is configurable and exact": each start is counted, and nothing else is')
+def one_attempt_per_start(_: Observable, s: State, after: State) -> bool:
+    """What is forgotten is forgotten with its attempts."""
+    for task, (old, new) in enumerate(zip(s.seen, after.seen, strict=True)):
+        expected = s.attempts[task]
+        if (old, new) == ("waiting", "running"):
+            expected += 1
+        elif new == "forgotten":
+            expected = 0
+        if after.attempts[task] != expected:
+            return False
+    return True
 
 
 @LAWS.of_step("RG-1: what is forgotten stays so, and nothing but what ended is")

@@ -30,7 +30,7 @@ from .view import Lifecycle, State, outcomes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .lifecycle import Status
+    from .lifecycle import Argument, Status
 
 __all__ = ["LAWS", "seen_of"]
 
@@ -200,11 +200,147 @@ def threads_are_named(_: Lifecycle, s: State) -> bool:
     return all(s.status[t] in ("running", "abandoned") for t in _tasks(s) if s.executing[t] > 0)
 
 
+@LAWS.of_state('LC-2 "terminal state is immutable": time does nothing more to a task that has ended')
+def ended_is_settled(_: Lifecycle, s: State) -> bool:
+    """Neither its deadline nor its timeout says anything of it."""
+    return all(s.status[t] in LIVE for t in _tasks(s) if s.overdue[t] or s.attempt_over[t])
+
+
+@LAWS.of_state('decision 14 "who": a reason is that of a cancellation, asked for or carried out')
+def reason_is_of_a_cancel(_: Lifecycle, s: State) -> bool:
+    """Whatever ended otherwise says nothing of a request."""
+    return all(s.status[t] in ("running", "cancelled") for t in _tasks(s) if s.reason[t] != "none")
+
+
 @LAWS.of_state('GR-2 "optional idempotency keys": of the tasks that are known, one has the key')
 def one_task_per_key(m: Lifecycle, s: State) -> bool:
     """No two retained tasks have one key."""
     keys = [key for task in _retained(s) if (key := m.terms[task].key) is not None]
     return len(keys) == len(set(keys))
+
+
+_SETTINGS = ("SetRate", "SetWeight", "SetRetention")
+
+
+@LAWS.of_state('PRD "deterministic task lifecycle semantics": a submit has its answer, and no other')
+def every_request_is_answered(m: Lifecycle, s: State) -> bool:
+    """A known key answers in any phase, and settings change while the worker is open."""
+    known = any(status != "absent" for status in s.status)
+    keyed = any(m.terms[t].key is not None for t in _tasks(s) if s.status[t] != "absent")
+    full = m.config.queue_max is not None and _count(s, WAITING) >= m.config.queue_max
+    is_open = s.phase == "open"
+    answers = {
+        "key_conflict": keyed,
+        "closed": not is_open,
+        "id_used": is_open and known,
+        "full": is_open and full,
+    }
+    return (
+        m.may(s, "Attach") == keyed
+        and all(m.may(s, "Reject", argument=reason) == due for reason, due in answers.items())
+        and all(m.may(s, setting) == is_open for setting in _SETTINGS)
+    )
+
+
+@LAWS.of_state('TC-2 "cancelling prevents execution, or stops what runs"; SD-2: whoever asks is heard')
+def every_request_is_heard(m: Lifecycle, s: State) -> bool:
+    """Who cancels, who stops or drains, who pauses, resumes or resizes."""
+    for t in _tasks(s):
+        if s.status[t] in WAITING and not s.overdue[t] and not m.moves(s, "Cancel", t):
+            return False
+        if s.status[t] == "running" and not _requested(s, t) and not m.moves(s, "RequestCancel", t):
+            return False
+    expected: list[tuple[str, Argument]] = []
+    if s.phase == "open":
+        expected += [("StopNow", None)]
+        expected += [("Resize", size) for size in _sizes(m) if size != s.threads]
+        expected += [("Resume" if queue in s.paused else "Pause", queue) for queue in m.pausable]
+    if s.phase == "draining":
+        expected += [("StopNow", None), ("DrainDeadline", None)]
+    tightens = s.phase == "open" or (s.phase, s.pending) == ("draining", "finish")
+    if m.may(s, "BeginDrain", argument="finish") != (s.phase == "open"):
+        return False
+    if m.may(s, "BeginDrain", argument="cancel") != tightens:
+        return False
+    return all(m.moves(s, name, argument=argument) for name, argument in expected)
+
+
+@LAWS.of_state('decision 1 "status tells the truth": a function that came back has the row that it deserves')
+def every_return_is_recorded(m: Lifecycle, s: State) -> bool:
+    """Whatever else is so: late, in time, asked to come back, out of attempts."""
+    for t in _running(s):
+        if s.executing[t] == 0:
+            continue
+        late = s.overdue[t] or s.attempt_over[t]
+        more = s.attempts[t] <= m.config.max_retries and not s.overdue[t]
+        retries = more and not _requested(s, t) and (m.config.retry_timeouts or not late)
+        if late:
+            expected = ["TimeOutRetry"] if retries else []
+            # Another attempt may be too late for the deadline, if there is one.
+            if m.moves(s, "TimeOut", t) != (m.terms[t].deadline or not retries):
+                return False
+        else:
+            expected = ["Complete", "AcknowledgeCancel" if _requested(s, t) else "Fail"]
+            expected += ["Retry"] if retries else []
+        if not all(m.moves(s, name, t) for name in expected):
+            return False
+    return True
+
+
+def _goes_on_by(m: Lifecycle, s: State, t: int) -> Iterator[str]:
+    """What must be possible for a task, lest it stay as it is for ever."""
+    status, stopping = s.status[t], s.phase == "stopping"
+    cancelling = stopping or (s.phase, s.pending) == ("draining", "cancel")
+    doomed = cancelling or (s.phase == "draining" and status == "scheduled")
+    if status in WAITING and s.overdue[t]:
+        yield "Expire"
+    elif status in WAITING and doomed:
+        yield "ShutdownCancel"
+    if status in ("scheduled", "retrying") and not doomed:
+        yield "BecomeDue"
+    if status == "running" and s.executing[t] > 0 and stopping:
+        yield "Abandon" if s.grace_spent else "GraceSpent"
+    if status == "abandoned" and s.executing[t] > 0:
+        yield "LateReturn"
+    if m.config.retention and status in TERMINAL and s.executing[t] == 0:
+        yield "Evict"
+
+
+@LAWS.of_state('PRD "task loss"; SD-4 "stop always completes"; RG-1 "memory stays bounded"')
+def nothing_is_stuck(m: Lifecycle, s: State) -> bool:
+    """What waits goes on or ends, what is stuck is given up, what has ended can be forgotten.
+
+    And permits accrue.
+    """
+    if s.permits < (m.config.burst or 0) and not m.moves(s, "PermitAccrues", argument=THE_WORKER):
+        return False
+    for queue, permits in enumerate(s.queue_permits, start=1):
+        if permits < (m.config.queue_burst or 0) and not m.moves(s, "PermitAccrues", argument=queue):
+            return False
+    return all(m.moves(s, name, t) for t in _tasks(s) for name in _goes_on_by(m, s, t))
+
+
+@LAWS.of_state('RL-1 and section 2 "an empty, paused or limited queue delays nobody"')
+def work_conserving(m: Lifecycle, s: State) -> bool:
+    """Of what may start in a queue, something can."""
+    config = m.config
+    starting = s.phase == "open" or (s.phase, s.pending) == ("draining", "finish")
+    if not starting or sum(s.executing) >= s.threads or (config.burst and s.permits == 0):
+        return True
+    for t, terms in enumerate(m.terms):
+        mine = [u for u in _tasks(s) if m.terms[u].queue == terms.queue]
+        alike = [u for u in _running(s) if m.terms[u].concurrency_key == terms.concurrency_key]
+        could_start = (
+            s.status[t] == "queued"
+            and not s.overdue[t]
+            and not (config.queue_burst and s.queue_permits[terms.queue - 1] == 0)
+            and not s.paused & {THE_WORKER, terms.queue}
+            and (config.per_queue is None or len({*mine} & {*_running(s)}) < config.per_queue)
+            and (terms.concurrency_key is None or config.per_key is None or len(alike) < config.per_key)
+        )
+        if could_start and not any(m.moves(s, "Start", u) for u in mine):
+            return False
+    return True
 
 
 def seen_of(s: State) -> observable.State:
@@ -433,6 +569,12 @@ def cancelled_was_asked(_: Lifecycle, s: State, after: State) -> bool:
         for t, old, new in _changes(s, after)
         if (old, new) == ("running", "cancelled")
     )
+
+
+@LAWS.of_step('decision 1 "status tells the truth": after a request an exception is no failure')
+def asked_never_fails(_: Lifecycle, s: State, after: State) -> bool:
+    """It is an acknowledgement; and what was done is done."""
+    return not any(new == "failed" and _requested(s, t) for t, _, new in _changes(s, after))
 
 
 @LAWS.of_step('decision 14 "who": what is asked of a running task has one reason, the first')

@@ -151,6 +151,31 @@ class Lifecycle:
                     if task.status in action.source:
                         yield from self._of_task(action, worker, tasks, position)
 
+    def may(self, state: State, name: str, task: int = 0, argument: Argument = None) -> bool:
+        """Whether an action may happen in a state: to a task, by its position, and with an argument."""
+        worker, tasks = self.unpack(state)
+        record = tasks[task] if ACTIONS[name].of == "task" else _NOBODY
+        return ACTIONS[name].refusal(worker, record, argument) is None
+
+    def moves(self, state: State, name: str, task: int = 0, argument: Argument = None) -> bool:
+        """Whether an action may happen in a state, and leaves another.
+
+        A function that came back may have done so in any way to which the action applies.
+        """
+        action = ACTIONS[name]
+        worker, tasks = self.unpack(state)
+        if action.of == "task":
+            return any(
+                after != state
+                for label, after in self._of_task(action, worker, tasks, task)
+                if label == action.label(argument)
+            )
+        if action.refusal(worker, _NOBODY, argument) is not None:
+            return False
+        after = worker.bare()
+        action.apply(after, _NOBODY, argument)
+        return pack(after, tasks) != state
+
     def _of_task(
         self, action: Action, worker: WorkerRecord, tasks: list[TaskRecord], position: int
     ) -> Iterator[tuple[str, State]]:

@@ -370,7 +370,7 @@ def test_mutants_are_killed_by_what_is_named(tmp_path: Path) -> None:
     assert [(each.verdict, each.by, each.means, each.model, each.depth) for each in answer.results] == [
         (Verdict.KILLED, "Fits", Means.PROPERTY, "small", 5),
         (Verdict.KILLED, "Rises", Means.PROPERTY, "small", 2),
-        (Verdict.KILLED, "Stay", Means.TAKEN, "", 0),
+        (Verdict.KILLED, "Stay", Means.TAKEN, "small", 0),
         (Verdict.KILLED, "Arrives", Means.PROPERTY, "fair", 3),
     ]
     assert answer.problems == ()

@@ -38,15 +38,12 @@ COLLISION_LIMIT = 1e-6
 LIMIT_SECONDS: dict[str, float] = {"default": 600.0, "deep": 7_200.0}
 """How long TLC may take for one model, by profile.  What is stopped is undetermined."""
 
-NOT_YET_JUDGED = ("Lifecycle", "Observable", "Queues")
-"""Modules whose mutants are made, and not all judged: `python -m jurat_audit.mutants --module Lifecycle`."""
-
 MUTANTS: dict[str, int] = {"default": mutants.DEFAULT_COUNT, "deep": 10_000}
 """Mutants of the specification at most; the deep profile has all of them."""
 
 LIMITS = (
     "The models are bounded by their constants: a fifth task is not looked at, nor a third thread.",
-    "Mutants are judged of three small machines; those of the other modules are made, and not all judged.",
+    "Mutants are judged in small models: one that differs in a larger one alone counts as equivalent.",
     "Time is no number in the models: a deadline or the end of a grace may come at any moment.",
     f"TLC knows states by 64-bit fingerprints, and puts the chance of a mix-up below {COLLISION_LIMIT:g}.",
 )
@@ -337,8 +334,7 @@ def _mutants(models: manifest.Manifest, tool: tlc.Tlc, progress: Progress, mutat
     """So many mutants, drawn by the digest of the sources: another sample for each commit."""
     if not mutated:
         return mutants.Campaign(results=(), problems=())
-    judged = [name for name in models.modules if name not in NOT_YET_JUDGED]
-    made = mutants.mutants_of(models, judged)
+    made = mutants.mutants_of(models)
     chosen = mutants.select(made, subject_of(project_root()).source_digest, mutated)
     return mutants.campaign(models, tool, chosen, progress)
 
