@@ -532,6 +532,10 @@ ThreadsAreNamed == \A t \in Tasks : executing[t] > 0 => status[t] \in {"running"
 \* LC-2 "terminal state is immutable": neither a deadline nor a timeout is about a task that has ended
 EndedIsSettled == \A t \in Tasks : overdue[t] \/ attempt_over[t] => status[t] \in Live
 
+\* TC-1 "timeout and deadline": what was given no limit of time is never late
+LateHadALimit == \A t \in Tasks : /\ overdue[t] => t \in Deadlines
+                                 /\ attempt_over[t] => t \in Timeouts
+
 \* decision 14 "who": a reason is that of a cancellation, asked for or carried out
 ReasonIsOfACancel == \A t \in Tasks : reason[t] # "none" => status[t] \in {"running", "cancelled"}
 
@@ -599,6 +603,25 @@ NothingIsStuck ==
     /\ permits < Burst => ENABLED <<PermitAccrues(0)>>_vars
     /\ \A q \in 1..2 : queue_permits[q] < QueueBurst => ENABLED <<PermitAccrues(q)>>_vars
     /\ \A t \in Tasks : GoesOn(t)
+    /\ phase \in {"draining", "stopping"}
+       /\ (\A t \in Tasks : status[t] \notin {"scheduled", "queued", "retrying", "running"})
+       => ENABLED <<Stopped>>_vars
+
+\* PRD "reliable audit data": what is recorded has happened.  Only an answer, and a setting that this
+\* module knows nothing of, changes nothing here
+EveryEventIsNews == ~ENABLED (UNCHANGED vars /\ (
+    \/ \E t \in Tasks :
+          \/ Submit(t) \/ BecomeDue(t) \/ Start(t)
+          \/ TimeOutRetry(t) \/ TimeOut(t) \/ Complete(t)
+          \/ AcknowledgeCancel(t) \/ Retry(t) \/ Fail(t)
+          \/ Cancel(t) \/ RequestCancel(t) \/ Expire(t)
+          \/ ShutdownCancel(t) \/ Abandon(t) \/ LateReturn(t) \/ Evict(t)
+          \/ DeadlinePasses(t) \/ AttemptTimeoutPasses(t)
+    \/ \E p \in {"finish", "cancel"} : BeginDrain(p)
+    \/ StopNow \/ DrainDeadline \/ GraceSpent \/ Stopped
+    \/ \E q \in Pausable : Pause(q) \/ Resume(q)
+    \/ \E n \in {Threads} \cup OtherThreads : Resize(n)
+    \/ \E q \in 0..2 : PermitAccrues(q)))
 
 \* RL-1 and section 2 "an empty, paused or limited queue delays nobody": of what may start, something can
 WorkConserving == \A t \in Tasks :
@@ -685,6 +708,11 @@ PausedStartsNothing == [][\A t \in Tasks : Starts(t) =>
 
 \* section 2 "shrinking preempts nobody"; decision 2: operating the worker touches no task
 OperationTouchesNoTask == [][(paused' # paused \/ threads' # threads) => UNCHANGED of_tasks]_vars
+
+\* section 2 "Pause, Resume, Resize: open"; what a drain unpauses, it unpauses as it begins
+OperatedWhileOpen == [][paused' # paused \/ threads' # threads =>
+    /\ phase = "open"
+    /\ phase' = "open" \/ (phase' = "draining" /\ paused' = {} /\ threads' = threads)]_vars
 
 \* PRD Acceptance "canceled tasks do not execute"
 NoStartAfterCancel == [][\A t \in Tasks : Starts(t) => status[t] # "cancelled" /\ reason[t] = "none"]_vars

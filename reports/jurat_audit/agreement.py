@@ -162,11 +162,13 @@ def _rows_changed(machine: Machine[Any]) -> Iterator[Machine[Any]]:
     """
     rows = lifecycle.ACTIONS
     kept = dict(rows)
-    in_time = (~lifecycle.late).sentence
-    complete = rows["Complete"]
-    rows["Complete"] = replace(
-        complete, guards=tuple(guard for guard in complete.guards if guard.sentence != in_time)
-    )
+
+    def without(name: str, guard: lifecycle.Guard) -> None:
+        guards = tuple(each for each in rows[name].guards if each.sentence != guard.sentence)
+        rows[name] = replace(rows[name], guards=guards)
+
+    without("Complete", ~lifecycle.late)
+    without("GraceSpent", ~lifecycle.grace_spent)
 
     def also(name: str, test: Callable[[Any, Any, Any], bool]) -> None:
         rows[name] = replace(rows[name], guards=(*rows[name].guards, lifecycle.Guard("a mistake", test)))
@@ -230,6 +232,7 @@ TWISTS: tuple[Twist, ...] = (
             "EveryRequestIsHeard",
             "EveryReturnIsRecorded",
             "NothingIsStuck",
+            "EveryEventIsNews",
             "WorkConserving",
         ),
         edits=(
@@ -237,6 +240,7 @@ TWISTS: tuple[Twist, ...] = (
             _edit("StopNow", "StopNow       ==", "StopNow       == ~grace_spent /\\"),
             _edit("Expire", "/\\ overdue[t]", "/\\ overdue[t] /\\ ~grace_spent"),
             _edit("Start", "/\\ MayStart(t)", "/\\ MayStart(t) /\\ ~grace_spent"),
+            _edit("GraceSpent", "/\\ ~grace_spent\n", "/\\ TRUE\n"),
             _edit("FailApplies", "~Requested(t)", '~Requested(t) /\\ phase # "draining"'),
             _edit("CompleteApplies", "~Late(t) /\\ o.kind", "o.kind"),
         ),

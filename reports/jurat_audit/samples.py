@@ -233,7 +233,7 @@ def any_lifecycle_step(random: Random, state: view.State) -> State:
         return state._replace(reason=with_it(state.reason, random.choice(lifecycle.REASONS)))
     if what == "wait":
         return state._replace(status=with_it(state.status, random.choice(lifecycle.WAITING)))
-    status = random.choice(("timed_out", state.status[task], random.choice(lifecycle.STATUSES)))
+    status = random.choice(("timed_out", "failed", state.status[task], random.choice(lifecycle.STATUSES)))
     return state._replace(
         status=with_it(state.status, status),
         attempts=with_it(state.attempts, state.attempts[task] + random.choice((0, 0, 0, 1))),

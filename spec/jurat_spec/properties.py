@@ -206,6 +206,15 @@ def ended_is_settled(_: Lifecycle, s: State) -> bool:
     return all(s.status[t] in LIVE for t in _tasks(s) if s.overdue[t] or s.attempt_over[t])
 
 
+@LAWS.of_state('TC-1 "timeout and deadline": what was given no limit of time is never late')
+def late_had_a_limit(m: Lifecycle, s: State) -> bool:
+    """Neither its deadline passes nor the time of its attempt."""
+    return all(
+        (terms.deadline or not s.overdue[t]) and (terms.timeout or not s.attempt_over[t])
+        for t, terms in enumerate(m.terms)
+    )
+
+
 @LAWS.of_state('decision 14 "who": a reason is that of a cancellation, asked for or carried out')
 def reason_is_of_a_cancel(_: Lifecycle, s: State) -> bool:
     """Whatever ended otherwise says nothing of a request."""
@@ -229,45 +238,45 @@ def every_request_is_answered(m: Lifecycle, s: State) -> bool:
     keyed = any(m.terms[t].key is not None for t in _tasks(s) if s.status[t] != "absent")
     full = m.config.queue_max is not None and _count(s, WAITING) >= m.config.queue_max
     is_open = s.phase == "open"
-    answers = {
-        "key_conflict": keyed,
-        "closed": not is_open,
-        "id_used": is_open and known,
-        "full": is_open and full,
+    expected: dict[tuple[str, Argument], bool] = {
+        ("Attach", None): keyed,
+        ("Reject", "key_conflict"): keyed,
+        ("Reject", "closed"): not is_open,
+        ("Reject", "id_used"): is_open and known,
+        ("Reject", "full"): is_open and full,
+        **{(setting, None): is_open for setting in _SETTINGS},
     }
-    return (
-        m.may(s, "Attach") == keyed
-        and all(m.may(s, "Reject", argument=reason) == due for reason, due in answers.items())
-        and all(m.may(s, setting) == is_open for setting in _SETTINGS)
-    )
+    possible = m.possible(s)
+    return all((request in possible) == due for request, due in expected.items())
 
 
 @LAWS.of_state('TC-2 "cancelling prevents execution, or stops what runs"; SD-2: whoever asks is heard')
 def every_request_is_heard(m: Lifecycle, s: State) -> bool:
     """Who cancels, who stops or drains, who pauses, resumes or resizes."""
-    for t in _tasks(s):
-        if s.status[t] in WAITING and not s.overdue[t] and not m.moves(s, "Cancel", t):
-            return False
-        if s.status[t] == "running" and not _requested(s, t) and not m.moves(s, "RequestCancel", t):
-            return False
+    possible = m.possible(s)
+    is_open, draining = s.phase == "open", s.phase == "draining"
+    loose = draining and s.pending == "finish"
     expected: list[tuple[str, Argument]] = []
-    if s.phase == "open":
-        expected += [("StopNow", None)]
+    expected += [("Cancel", t) for t in _tasks(s) if s.status[t] in WAITING and not s.overdue[t]]
+    expected += [("RequestCancel", t) for t in _running(s) if not _requested(s, t)]
+    if is_open:
         expected += [("Resize", size) for size in _sizes(m) if size != s.threads]
         expected += [("Resume" if queue in s.paused else "Pause", queue) for queue in m.pausable]
-    if s.phase == "draining":
-        expected += [("StopNow", None), ("DrainDeadline", None)]
-    tightens = s.phase == "open" or (s.phase, s.pending) == ("draining", "finish")
-    if m.may(s, "BeginDrain", argument="finish") != (s.phase == "open"):
-        return False
-    if m.may(s, "BeginDrain", argument="cancel") != tightens:
-        return False
-    return all(m.moves(s, name, argument=argument) for name, argument in expected)
+    if is_open or draining:
+        expected.append(("StopNow", None))
+    if draining:
+        expected.append(("DrainDeadline", None))
+    return (
+        all(possible.get(request) for request in expected)
+        and (("BeginDrain", "finish") in possible) == is_open
+        and (("BeginDrain", "cancel") in possible) == (is_open or loose)
+    )
 
 
 @LAWS.of_state('decision 1 "status tells the truth": a function that came back has the row that it deserves')
 def every_return_is_recorded(m: Lifecycle, s: State) -> bool:
     """Whatever else is so: late, in time, asked to come back, out of attempts."""
+    possible = m.possible(s)
     for t in _running(s):
         if s.executing[t] == 0:
             continue
@@ -277,47 +286,60 @@ def every_return_is_recorded(m: Lifecycle, s: State) -> bool:
         if late:
             expected = ["TimeOutRetry"] if retries else []
             # Another attempt may be too late for the deadline, if there is one.
-            if m.moves(s, "TimeOut", t) != (m.terms[t].deadline or not retries):
+            if possible.get(("TimeOut", t), False) != (m.terms[t].deadline or not retries):
                 return False
         else:
             expected = ["Complete", "AcknowledgeCancel" if _requested(s, t) else "Fail"]
             expected += ["Retry"] if retries else []
-        if not all(m.moves(s, name, t) for name in expected):
+        if not all(possible.get((name, t)) for name in expected):
             return False
     return True
 
 
-def _goes_on_by(m: Lifecycle, s: State, t: int) -> Iterator[str]:
+def _goes_on_by(m: Lifecycle, s: State, t: int) -> Iterator[tuple[str, Argument]]:
     """What must be possible for a task, lest it stay as it is for ever."""
     status, stopping = s.status[t], s.phase == "stopping"
     cancelling = stopping or (s.phase, s.pending) == ("draining", "cancel")
     doomed = cancelling or (s.phase == "draining" and status == "scheduled")
     if status in WAITING and s.overdue[t]:
-        yield "Expire"
+        yield "Expire", t
     elif status in WAITING and doomed:
-        yield "ShutdownCancel"
+        yield "ShutdownCancel", t
     if status in ("scheduled", "retrying") and not doomed:
-        yield "BecomeDue"
+        yield "BecomeDue", t
     if status == "running" and s.executing[t] > 0 and stopping:
-        yield "Abandon" if s.grace_spent else "GraceSpent"
+        yield ("Abandon", t) if s.grace_spent else ("GraceSpent", None)
     if status == "abandoned" and s.executing[t] > 0:
-        yield "LateReturn"
+        yield "LateReturn", t
     if m.config.retention and status in TERMINAL and s.executing[t] == 0:
-        yield "Evict"
+        yield "Evict", t
 
 
 @LAWS.of_state('PRD "task loss"; SD-4 "stop always completes"; RG-1 "memory stays bounded"')
 def nothing_is_stuck(m: Lifecycle, s: State) -> bool:
     """What waits goes on or ends, what is stuck is given up, what has ended can be forgotten.
 
-    And permits accrue.
+    And permits accrue, and a shutdown with nothing left to do is over.
     """
-    if s.permits < (m.config.burst or 0) and not m.moves(s, "PermitAccrues", argument=THE_WORKER):
-        return False
+    expected = [way for t in _tasks(s) for way in _goes_on_by(m, s, t)]
+    if s.permits < (m.config.burst or 0):
+        expected.append(("PermitAccrues", THE_WORKER))
     for queue, permits in enumerate(s.queue_permits, start=1):
-        if permits < (m.config.queue_burst or 0) and not m.moves(s, "PermitAccrues", argument=queue):
-            return False
-    return all(m.moves(s, name, t) for t in _tasks(s) for name in _goes_on_by(m, s, t))
+        if permits < (m.config.queue_burst or 0):
+            expected.append(("PermitAccrues", queue))
+    if s.phase in ("draining", "stopping") and not _count(s, LIVE):
+        expected.append(("Stopped", None))
+    possible = m.possible(s)
+    return all(possible.get(way) for way in expected)
+
+
+_ANSWERS = ("Attach", "Reject", "SetRate", "SetWeight", "SetRetention")
+
+
+@LAWS.of_state('PRD "reliable audit data": what is recorded has happened')
+def every_event_is_news(m: Lifecycle, s: State) -> bool:
+    """Only an answer, and a setting that the lifecycle knows nothing of, changes nothing here."""
+    return not any(after == s and not label.startswith(_ANSWERS) for label, after in m.successors(s))
 
 
 @LAWS.of_state('RL-1 and section 2 "an empty, paused or limited queue delays nobody"')
@@ -327,6 +349,7 @@ def work_conserving(m: Lifecycle, s: State) -> bool:
     starting = s.phase == "open" or (s.phase, s.pending) == ("draining", "finish")
     if not starting or sum(s.executing) >= s.threads or (config.burst and s.permits == 0):
         return True
+    possible = m.possible(s)
     for t, terms in enumerate(m.terms):
         mine = [u for u in _tasks(s) if m.terms[u].queue == terms.queue]
         alike = [u for u in _running(s) if m.terms[u].concurrency_key == terms.concurrency_key]
@@ -338,7 +361,7 @@ def work_conserving(m: Lifecycle, s: State) -> bool:
             and (config.per_queue is None or len({*mine} & {*_running(s)}) < config.per_queue)
             and (terms.concurrency_key is None or config.per_key is None or len(alike) < config.per_key)
         )
-        if could_start and not any(m.moves(s, "Start", u) for u in mine):
+        if could_start and not any(possible.get(("Start", u)) for u in mine):
             return False
     return True
 
@@ -509,6 +532,15 @@ def operation_touches_no_task(_: Lifecycle, s: State, after: State) -> bool:
     """Whoever pauses, resumes or resizes changes nothing of any task."""
     operated = after.paused != s.paused or after.threads != s.threads
     return not operated or after[:6] == s[:6]
+
+
+@LAWS.of_step('section 2 "Pause, Resume, Resize: open"')
+def operated_while_open(_: Lifecycle, s: State, after: State) -> bool:
+    """What a drain unpauses, it unpauses as it begins."""
+    if after.paused == s.paused and after.threads == s.threads:
+        return True
+    unpaused = after.phase == "draining" and not after.paused and after.threads == s.threads
+    return s.phase == "open" and (after.phase == "open" or unpaused)
 
 
 @LAWS.of_step('PRD Acceptance "canceled tasks do not execute"')

@@ -151,30 +151,25 @@ class Lifecycle:
                     if task.status in action.source:
                         yield from self._of_task(action, worker, tasks, position)
 
-    def may(self, state: State, name: str, task: int = 0, argument: Argument = None) -> bool:
-        """Whether an action may happen in a state: to a task, by its position, and with an argument."""
-        worker, tasks = self.unpack(state)
-        record = tasks[task] if ACTIONS[name].of == "task" else _NOBODY
-        return ACTIONS[name].refusal(worker, record, argument) is None
+    def possible(self, state: State) -> dict[tuple[str, Argument], bool]:
+        """What may happen in a state, and whether it leaves another.
 
-    def moves(self, state: State, name: str, task: int = 0, argument: Argument = None) -> bool:
-        """Whether an action may happen in a state, and leaves another.
-
-        A function that came back may have done so in any way to which the action applies.
+        The keys are actions by name, each with the position of its task, or with its argument.
         """
-        action = ACTIONS[name]
         worker, tasks = self.unpack(state)
-        if action.of == "task":
-            return any(
-                after != state
-                for label, after in self._of_task(action, worker, tasks, task)
-                if label == action.label(argument)
-            )
-        if action.refusal(worker, _NOBODY, argument) is not None:
-            return False
-        after = worker.bare()
-        action.apply(after, _NOBODY, argument)
-        return pack(after, tasks) != state
+        found: dict[tuple[str, Argument], bool] = {}
+        for action in ACTIONS.values():
+            if action.of == "worker":
+                for argument in self._choices(action):
+                    if action.refusal(worker, _NOBODY, argument) is None:
+                        after = worker.bare()
+                        action.apply(after, _NOBODY, argument)
+                        found[action.name, argument] = pack(after, tasks) != state
+                continue
+            for position in range(len(tasks)):
+                for _, step in self._of_task(action, worker, tasks, position):
+                    found[action.name, position] = found.get((action.name, position), False) or step != state
+        return found
 
     def _of_task(
         self, action: Action, worker: WorkerRecord, tasks: list[TaskRecord], position: int
