@@ -533,8 +533,9 @@ ThreadsAreNamed == \A t \in Tasks : executing[t] > 0 => status[t] \in {"running"
 EndedIsSettled == \A t \in Tasks : overdue[t] \/ attempt_over[t] => status[t] \in Live
 
 \* TC-1 "timeout and deadline": what was given no limit of time is never late
-LateHadALimit == \A t \in Tasks : /\ overdue[t] => t \in Deadlines
-                                 /\ attempt_over[t] => t \in Timeouts
+LateHadALimit == \A t \in Tasks :
+    /\ overdue[t] => t \in Deadlines
+    /\ attempt_over[t] => t \in Timeouts
 
 \* decision 14 "who": a reason is that of a cancellation, asked for or carried out
 ReasonIsOfACancel == \A t \in Tasks : reason[t] # "none" => status[t] \in {"running", "cancelled"}

@@ -199,6 +199,7 @@ Spec == Init /\ [][Next]_vars
 ----------------------------------------------------------------------------
 (* Words of the laws, which look from outside. *)
 
+IsWhole  == exact /\ Cardinality(among) > 1 /\ Len(recent) = Sum(weight, among)
 Given(q) == Cardinality({i \in 1..Len(recent) : recent[i] = q})
 
 \* The least weight that a queue may have, and the most that all may have together.
@@ -239,6 +240,7 @@ TypeOK ==
     /\ paused \subseteq 1..Pausable /\ limited \subseteq 1..Limitable
     /\ draining \in BOOLEAN
     /\ Elements(recent) \subseteq among /\ among \subseteq Queues
+    /\ Len(recent) <= Sum(weight, among)
     /\ exact \in BOOLEAN
 
 \* NH-2 "named queues with weights and priorities"; section 2 "two non-empty queues with weights
@@ -262,6 +264,13 @@ BlockedBlocksNobody == AbleOnes # {} => ENABLED (\E q \in Queues, t \in Ids : St
 \* PRD "deterministic task lifecycle semantics": what is next follows from what has happened
 StartIsDecided == Cardinality({each \in Queues \X Ids : ENABLED Start(each[1], each[2])}) <= 1
 
+\* PRD "reliable audit data": what is recorded has happened
+EveryEventIsNews == ~ENABLED (UNCHANGED vars /\ (
+    \/ BeginDrain
+    \/ \E q \in Queues : \/ \E t \in Ids : Submit(q, t) \/ Start(q, t)
+                         \/ End(q) \/ Pause(q) \/ Resume(q) \/ Limit(q) \/ PermitAccrues(q)
+                         \/ \E w \in Weights(q) : SetWeight(q, w)))
+
 \* section 2: a task fits if its queue is "not paused and under its cap"
 CapPerQueue == Cap > 0 => \A q \in Queues : running[q] <= Cap
 
@@ -271,11 +280,15 @@ DrainUnpauses == draining => paused = {}
 ----------------------------------------------------------------------------
 (* Action properties: what a single step may do. *)
 
+\* section 2 "every window of 4 starts": one that is noted whole stays so as it moves on
+EveryWindowIsNoted == [][IsWhole /\ exact' /\ among' = among => Len(recent') = Len(recent)]_vars
+
 \* section 2: slot, permit and task "meet in this one step", and a step is of one task
 OneStartPerStep == [][Sum([q \in Queues |-> Cardinality(Left(q))], Queues) <= 1]_vars
 
 \* section 2: "nothing is taken before, so nothing is lost": what leaves its queue runs
-StartedTaskRuns == [][Cap > 0 => \A q \in Queues : Left(q) # {} <=> running'[q] > running[q]]_vars
+StartedTaskRuns == [][IF Cap = 0 THEN running' = running
+                      ELSE \A q \in Queues : Left(q) # {} <=> running'[q] > running[q]]_vars
 
 \* section 2: a task fits if its queue is "not paused"
 PausedStartsNothing == [][\A q \in paused : Left(q) = {}]_vars
@@ -314,4 +327,23 @@ StartSpec == Spec /\ StartFairness
 
 \* NH-2 "named queues with weights": a small weight is a small share, and never none
 EligibleIsServed == \A q \in Queues : <>[]Able(q) => []<><<Left(q) # {}>>_vars
+----------------------------------------------------------------------------
+(* Reached: each of these is false somewhere. *)
+
+NeverAllEnded      == ~(Cap > 0 /\ (\E q \in Queues : credit[q] # 0) /\ \A q \in Queues : running[q] = 0)
+NeverAtCap         == ~\E q \in Queues : Cap > 0 /\ running[q] = Cap /\ waiting[q] # <<>>
+NeverWaitsPaused   == ~\E q \in paused : waiting[q] # <<>>
+NeverWaitsLimited  == ~\E q \in limited : waiting[q] # <<>>
+NeverWaitsInDrain  == ~(draining /\ \E q \in Queues : waiting[q] # <<>>)
+NeverPassedOver    == \A q \in Queues : passed[q] < 2
+NeverChangedBack   == ~(recent = <<>> /\ weight = Declared /\ \E q \in Queues : credit[q] # 0)
+
+\* What is noted to hold the weights against: a whole window, one that has moved on, one of three queues,
+\* one that goes on while a queue is away, and one that begins with a change of turn.
+NeverWholeWindow   == ~IsWhole
+NeverWindowOfThree == ~(IsWhole /\ Cardinality(among) = 3)
+NeverMovedOn       == ~(IsWhole /\ Cardinality(among) = 3 /\ \E q \in Queues : credit[q] # 0)
+NeverAway          == ~(exact /\ Cardinality(among) = 1 /\ \E q \in Queues : credit[q] # 0)
+NeverByTurn        == ~(exact /\ Len(recent) = 1 /\ Cardinality(among) = 2
+                          /\ credit[recent[1]] # weight[recent[1]] - Sum(weight, among))
 =============================================================================

@@ -218,6 +218,16 @@ class AnyOne(queues.Queues):
                 yield "Start", self.start(s, number)
 
 
+class PausesAgain(queues.Queues):
+    """Queues of which one that is paused can be paused once more."""
+
+    def successors(self, s: queues.State) -> Iterator[tuple[str, queues.State]]:
+        """What may follow, and a pause that changes nothing."""
+        yield from queues.Queues.successors(self, s)
+        if not s.draining and any(number <= self.pausable for number in s.paused):
+            yield "Pause", s
+
+
 def _edit(definition: str, text: str, by: str) -> manifest.Edit:
     return manifest.Edit(definition=definition, replace=text, by=by)
 
@@ -266,6 +276,12 @@ TWISTS: tuple[Twist, ...] = (
         names=("BlockedBlocksNobody", "StartIsDecided"),
         edits=(_edit("Start", "/\\ IsNext(q)", "/\\ Eligible(q) /\\ paused = {}"),),
         twist=partial(_instead, AnyOne),
+    ),
+    Twist(
+        module="Queues",
+        names=("EveryEventIsNews",),
+        edits=(_edit("Pause", "q <= Pausable /\\ q \\notin paused", "q <= Pausable"),),
+        twist=partial(_instead, PausesAgain),
     ),
 )
 """Each with the only predicates that the right rule makes true of every state."""

@@ -50,7 +50,7 @@ FILE = "manifest.json"
 SCHEMA_VERSION = 2
 LINE = 108
 
-BRIEF = 200_000
+BRIEF = 40_000
 """Models that generate fewer states are over before Java's second compiler would pay."""
 
 SAFETY = "Spec"

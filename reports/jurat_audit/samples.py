@@ -319,22 +319,25 @@ def any_queues(random: Random, machine: queues.Queues) -> State:
         draining=random.choice((False, True)),
         credit=(owed, random.choice((-owed, 0, 1))),
         passed=_any(random, tuple(range(5)), len(numbers)),
-        recent=_any(random, tuple(sorted(among)), random.randrange(4)) if among else (),
+        recent=_any(random, tuple(sorted(among)), random.choice((0, 1, 2, 3, 3))) if among else (),
         among=among,
         exact=random.choice((False, True)),
     )
 
 
 def any_queues_step(random: Random, state: queues.State) -> State:
-    """A task starts from anywhere in its queue, or nothing but its counters change."""
+    """A task starts from anywhere in its queue, or nothing but counters and orders change."""
     at = random.randrange(len(state.waiting))
     waiting = list(state.waiting[at])
-    if waiting:
+    if random.randrange(6) == 0:
+        waiting.reverse()
+    elif waiting:
         waiting.pop(random.randrange(len(waiting)))
     running = state.running[at] + random.randrange(2)
     return state._replace(
         waiting=(*state.waiting[:at], tuple(waiting), *state.waiting[at + 1 :]),
         running=(*state.running[:at], running, *state.running[at + 1 :]),
+        recent=state.recent[random.randrange(2) :],
     )
 
 

@@ -266,6 +266,7 @@ def type_ok(machine: Queues, s: State) -> bool:
         and s.limited <= set(range(1, machine.limitable + 1))
         and s.draining in (True, False)
         and set(s.recent) <= s.among <= set(machine.numbers)
+        and len(s.recent) <= sum(s.weight[number - 1] for number in s.among)
         and s.exact in (True, False)
     )
 
@@ -317,6 +318,12 @@ def start_is_decided(machine: Queues, s: State) -> bool:
     return [label for label, _ in machine.successors(s)].count("Start") <= 1
 
 
+@LAWS.of_state('PRD "reliable audit data": what is recorded has happened')
+def every_event_is_news(machine: Queues, s: State) -> bool:
+    """No step leaves everything as it is."""
+    return all(after != s for _, after in machine.successors(s))
+
+
 @LAWS.of_state('section 2: a task fits if its queue is "not paused and under its cap"')
 def cap_per_queue(machine: Queues, s: State) -> bool:
     """No queue has more tasks running than its cap."""
@@ -329,6 +336,15 @@ def drain_unpauses(_: Queues, s: State) -> bool:
     return not (s.draining and s.paused)
 
 
+@LAWS.of_step('section 2 "every window of 4 starts"')
+def every_window_is_noted(_: Queues, s: State, after: State) -> bool:
+    """One that is noted whole stays so as it moves on."""
+    whole = len(s.among) > 1 and len(s.recent) == sum(s.weight[number - 1] for number in s.among)
+    if not (s.exact and whole and after.exact and after.among == s.among):
+        return True
+    return len(after.recent) == len(s.recent)
+
+
 @LAWS.of_step('section 2: slot, permit and task "meet in this one step", and a step is of one task')
 def one_start_per_step(_: Queues, s: State, after: State) -> bool:
     """A step takes one task out of its queue at most."""
@@ -337,9 +353,11 @@ def one_start_per_step(_: Queues, s: State, after: State) -> bool:
 
 @LAWS.of_step('section 2: "nothing is taken before, so nothing is lost"')
 def started_task_runs(machine: Queues, s: State, after: State) -> bool:
-    """If there is a cap, what leaves its queue is counted as running, and nothing else is."""
+    """If there is a cap, what leaves its queue is counted as running; nothing else ever is."""
     rises = [now < then for now, then in zip(s.running, after.running, strict=True)]
-    return machine.cap == 0 or rises == [bool(tasks) for tasks in _left(s, after)]
+    if machine.cap == 0:
+        return after.running == s.running
+    return rises == [bool(tasks) for tasks in _left(s, after)]
 
 
 @LAWS.of_step('section 2: a task fits if its queue is "not paused"')
