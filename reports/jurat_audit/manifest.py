@@ -87,7 +87,9 @@ class Module:
     reached: tuple[str, ...] = ()
     """Predicates that say of a limit that it is never reached, and are each false in some model."""
     mutation: tuple[str, ...] = ()
-    """The models that judge the mutants of the module: small ones, for each property one at least."""
+    """The models that judge the mutants of the module: small ones, for each property one at least.
+
+    After its own there may be some of a module that refines it."""
     judged: tuple[str, ...] = ()
     """Words of the rule that properties are about, being what the machine answers: there, too, they
     are as a mutant has them, while all other words mean in a property what they always did."""

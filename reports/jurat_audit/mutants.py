@@ -2,12 +2,14 @@ r"""Mutants of the specification: each TLA+ module with one small, mechanical ch
 
 A property that holds says little until it is known what it would catch.  So the rule is changed in
 every small way that the list of `Operator` knows, and each mutant is to be *killed*: TLC reports a
-named property violated, or a named reachability model that no longer fails, or an action that is no
-longer taken.  A mutant that TLC cannot tell from the module, state by state and step by step, in
-every mutation model of the manifest, is *equivalent*; that is decided by comparing the graphs and
-never by opinion.  What is left has *survived*: a property is missing, and the campaign says so.  A
-mutant that TLC cannot evaluate is *invalid*, and one that has more states than its bound is
-*undetermined*; neither is ever counted as killed.
+named property violated, or the mutant no longer does what the module does in the same small model,
+by name: an action that is no longer taken, or a predicate listed under `reached` in the manifest
+that is no longer false anywhere.  A mutant of a module that another one refines is killed as well
+where that one refines it no longer.  A mutant that TLC cannot tell from the module, state by state
+and step by step, in every mutation model of the manifest, is *equivalent*; that is decided by
+comparing the graphs and never by opinion.  What is left has *survived*: a property is missing, and
+the campaign says so.  A mutant that TLC cannot evaluate is *invalid*, and one that has more states
+than its bound is *undetermined*; neither is ever counted as killed.
 
 What is changed is the rule and never its laws.  The actions are changed where they stand, so that
 ENABLED and WF speak of the changed action.  A word of the rule that a property uses as well, as
@@ -638,7 +640,7 @@ def _problem(result: Result) -> str:
 class _Judge:
     """Judges the mutants of one module.
 
-    What is cheap is asked first: most mutants violate something in a small model, and need no graph.
+    What is cheap is asked first: most mutants violate something in the first small model.
     """
 
     def __init__(self, models: manifest.Manifest, tool: tlc.Tlc, name: str) -> None:
