@@ -58,6 +58,10 @@ JOBS = 2
 
 _MODULE = "Agreement"
 _CHUNK = 500
+_BITS = 28
+"""Predicates whose truth is one number."""
+_ANSWER = re.compile(r"<<\d+(, \d+)+>>")
+_NUMBER = re.compile(r"\d+")
 _RADIX = 2**30
 """Places of several tables are one number, as long as it stays below this: TLC's have 32 bits."""
 
@@ -355,6 +359,14 @@ def boxed(module: Module, name: str) -> str:
     return f"{name}_Box ==\n{column}{found[1]}\n{name}_Step == {name}_Box \\/ UNCHANGED {found[2]}"
 
 
+def _bits(names: Sequence[str]) -> str:
+    """These predicates as numbers that TLC can hold, so that a line has room for all of them."""
+    parts = [names[at : at + _BITS] for at in range(0, len(names), _BITS)]
+    return ", ".join(
+        " + ".join(f"(IF {name} THEN {2**place} ELSE 0)" for place, name in enumerate(part)) for part in parts
+    )
+
+
 def module_of(
     module: manifest.Module,
     text: str,
@@ -369,7 +381,8 @@ def module_of(
     def row(state: State) -> list[int]:
         return [table.place(value) for table, value in zip(tables, state, strict=True)]
 
-    rows = [row(state) for pair in pairs for state in pair] + [row(state) for state in odd]
+    asked = [state for pair in pairs for state in (pair if steps else pair[:1])]
+    rows = [row(state) for state in (*asked, *odd)]
     groups = _groups(tables)
     packed = []
     for each in rows:
@@ -383,8 +396,8 @@ def module_of(
     chunks = [packed[at : at + _CHUNK] for at in range(0, len(packed), _CHUNK)]
     lines = [
         f"---- MODULE {_MODULE} ----",
-        f"EXTENDS {module.name}, Integers, Sequences",
-        "VARIABLES sample, truth",
+        f"EXTENDS {module.name}, Integers, Sequences, TLC",
+        "VARIABLES sample",
     ]
     lines += [f"Chunk{number} == {_sequence(chunk)}" for number, chunk in enumerate(chunks, start=1)]
     lines.append(f"Chunks == {_sequence([f'Chunk{number}' for number in range(1, len(chunks) + 1)])}")
@@ -403,17 +416,18 @@ def module_of(
     lines += [boxed(rule, name) for name in steps]
     before = [f"/\\ {name} = At{place}(Row(sample))" for place, name in enumerate(module.variables)]
     after = [f"/\\ {name}' = At{place}(Row(sample'))" for place, name in enumerate(module.variables)]
-    truth = ", ".join([*invariants, *(f"{name}_Step" for name in steps)])
-    last = 2 * len(pairs)
+    stride, last = (2, 2 * len(pairs)) if steps else (1, len(pairs))
+    names = [*invariants, *(f"{name}_Step" for name in steps)]
     lines += [
-        f"Begins == /\\ sample \\in {{i \\in 1..{last} : i % 2 = 1}} \\cup ({last + 1}..{len(rows)})",
-        "          /\\ truth = <<>>",
+        f"Samples == {{i \\in 1..{last} : (i - 1) % {stride} = 0}}",
+        f"Begins == /\\ sample \\in Samples \\cup ({last + 1}..{len(rows)})",
         *(f"          {line}" for line in before),
-        "Judges == /\\ truth = <<>>",
-        f"          /\\ sample' = IF sample <= {last} THEN sample + 1 ELSE sample",
+        f"Judges == /\\ sample' = IF sample <= {last} THEN sample + {stride - 1} ELSE sample",
         *(f"          {line}" for line in after),
-        f"          /\\ truth' = IF sample <= {last} THEN <<{truth}>> ELSE <<{TYPE_OK}>>",
-        "Sampling == Begins /\\ [][Judges]_<<sample, truth>>",
+        "          /\\ IF sample \\in Samples",
+        f"             THEN PrintT(<<sample, {_bits(names)}>>)",
+        f"             ELSE sample > {last} /\\ PrintT(<<sample, {_bits([TYPE_OK])}>>)",
+        f"Sampling == Begins /\\ [][Judges]_<<sample, {', '.join(module.variables)}>>",
         "====",
     ]
     return "\n".join(lines) + "\n"
@@ -532,15 +546,15 @@ def _asked(
         specification="Sampling",
         brief=True,
     )
-    outcome, graph = tlc.graph(tool, check, ("sample", "truth", *module.variables))
+    outcome = tlc.run(tool, check)
     if not outcome.complete:
         return outcome, None
     answers = {}
-    for sample, truth, *_ in graph.states:
-        if truth:
-            assert isinstance(sample, int)  # noqa: S101 - as it is drawn
-            answers[sample] = truth
-    return outcome, answers  # type: ignore[return-value]  # the tuples are of Booleans
+    for line in outcome.printed:
+        if _ANSWER.fullmatch(line):
+            sample, *numbers = map(int, _NUMBER.findall(line))
+            answers[sample] = tuple(bool(number >> place & 1) for number in numbers for place in range(_BITS))
+    return outcome, answers
 
 
 def _held(
@@ -557,19 +571,20 @@ def _held(
         machine = question.machine
         if question.twist is not None:
             machine = stack.enter_context(question.twist.twist(machine))
-        for number, (before, after) in enumerate(question.pairs, start=1):
-            truth = answer.get(2 * number)
-            if truth is None or len(truth) != len(names):
-                problems.append(f"{question.module.name}: TLC has not judged sample {number}")
+        stride = 2 if question.steps else 1
+        for number, (before, after) in enumerate(question.pairs):
+            truth = answer.get(number * stride + 1)
+            if truth is None or len(truth) < len(names):
+                problems.append(f"{question.module.name}: TLC has not judged sample {number + 1}")
                 break
             still = before == after  # of which [][P]_vars says nothing
             mine = {name: laws[name].holds(machine, before, before) for name in question.invariants}
             mine |= {name: still or laws[name].holds(machine, before, after) for name in question.steps}
             if question.twist is None:
                 seen.append(mine)
-            for name, its in zip(names, truth, strict=True):
+            for name, its in zip(names, truth, strict=False):
                 _count(question, rows, laws[name], mine[name], its, before, after, problems)
-        for number, state in enumerate(question.odd, start=2 * len(question.pairs) + 1):
+        for number, state in enumerate(question.odd, start=stride * len(question.pairs) + 1):
             law, truth = laws[TYPE_OK], answer.get(number)
             if truth is None:
                 problems.append(f"{question.module.name}: TLC has not judged sample {number}")

@@ -235,6 +235,9 @@ class Outcome:
     error: str = ""
     """What went wrong, in TLC's words, on one line."""
 
+    printed: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """What it said outside its messages, line by line; a module prints with PrintT."""
+
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -638,6 +641,7 @@ def _counted(output: Output, outcome: Outcome) -> Outcome:
         depth=int(depth[1]) if depth else 0,
         collision=max(estimates, key=float, default=""),
         coverage=_coverage(output),
+        printed=output.loose,
     )
 
 

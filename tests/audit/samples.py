@@ -21,6 +21,8 @@ PROPERTIES = (
     "ClosedStaysClosed",
     "TerminalIsImmutable",
     "EndIsFinal",
+    "EndedIsSettled",
+    "EveryReturnIsRecorded",
     "TypeOK",
 )
 
