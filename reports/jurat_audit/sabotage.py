@@ -35,10 +35,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from . import evidence, manifest, progress, tlc
+from . import agreement, evidence, manifest, mutants, progress, tlc
 from .errors import AuditError, TableError
 from .link import PROFILES
+from .links import equivalence
 from .requirements import load_table
+from .samples import SUBJECTS
 from .subject import project_root, subject_of
 
 if TYPE_CHECKING:
@@ -93,6 +95,22 @@ FAULTS: tuple[Fault, ...] = (
         before="return -(-a // b)",
         after="return a // b",
         expects="only the spec allows: action SetRate",
+    ),
+    Fault(
+        check="agreement",
+        says="a law of the executable specification looks at no window of a single instant",
+        file="spec/jurat_spec/limiter.py",
+        before="for end in range(begin, s.now + 1)",
+        after="for end in range(begin + 1, s.now + 1)",
+        expects="Window is False in TLA+ and True in Python",
+    ),
+    Fault(
+        check="mutants",
+        says="a law of the model no longer holds starts against the rate",
+        file="tla/RateLimiter.tla",
+        before="StartsIn(t, u) * Parts <= Allowed(t, u)",
+        after="StartsIn(t, u) <= Tasks",
+        expects="RateLimiter.Start.guard-dropped.2: nothing notices",
     ),
     Fault(
         check="arithmetic",
@@ -183,6 +201,21 @@ def _whole(id: str) -> Sequence[str]:
     return result.problems
 
 
+def _agreement() -> Sequence[str]:
+    """What TLA+ and Python mean by the laws of the small module."""
+    subjects = [subject for subject in SUBJECTS if subject.module == MODULE]
+    return agreement.agree(
+        _small(), tlc.locate(), equivalence.TWINS, 1_000, progress.Silent(), subjects=subjects
+    ).problems
+
+
+def _mutants() -> Sequence[str]:
+    """The mutants of one action of the small module."""
+    models = manifest.load(project_root() / "tla")
+    chosen = [each for each in mutants.mutants_of(models, [MODULE]) if each.definition == "Start"]
+    return mutants.campaign(models, tlc.locate(), chosen, progress.Silent()).problems
+
+
 def _conformance() -> Sequence[str]:
     """A few schedules of each scenario, and one defect of the catalogue."""
     from .links import conformance  # noqa: PLC0415 - only this check needs the bench
@@ -217,6 +250,8 @@ def _report() -> Sequence[str]:
 CHECKS: Mapping[str, Callable[[], Sequence[str]]] = {
     "model": lambda: _on_small_models("model"),
     "equivalence": lambda: _on_small_models("equivalence"),
+    "agreement": _agreement,
+    "mutants": _mutants,
     "arithmetic": lambda: _whole("arithmetic"),
     "conformance": _conformance,
     "timing": lambda: _whole("timing"),
