@@ -115,8 +115,8 @@ def run_audit(profile: Profile, *, root: Path, stream: TextIO) -> Audit:
 
 def run_deep(profile: Profile, *, root: Path, stream: TextIO) -> dict[str, Any]:
     """Run the deep campaign: the content of `deep.json`.  Raises `AuditError` as `run_audit` does."""
-    subject = subject_of(root)
+    subject = deep.subject_of_deep(subject_of(root))
     links = [run_link(id, profile, stream) for id in deep.LINKS]
-    if changed := subject_of(root).changed_from(subject):
+    if changed := deep.subject_of_deep(subject_of(root)).changed_from(subject):
         raise AuditError(f"the sources changed while the campaign ran, so run it again: {', '.join(changed)}")
     return deep.content_of(links, subject, root=root)

@@ -207,8 +207,9 @@ def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
 
 
 def any_lifecycle_step(random: Random, state: view.State) -> State:
-    """Something happens to one task: it starts, is cancelled, is asked, waits again, or any other thing."""
-    what = random.choice(("start", "start", "start", "cancel", "cancel", "ask", "wait", "any", "any"))
+    """Something happens to one task: it starts, is cancelled, asked or given up, waits again, or what else."""
+    kinds = (*3 * ("start", "cancel", "any"), *2 * ("ask",), "wait", "give up")
+    what = random.choice(kinds)
     wanted = "queued" if what == "start" else "running"
     task = random.randrange(len(state.status))
     if what in ("start", "ask", "wait") and wanted in state.status:
@@ -229,6 +230,8 @@ def any_lifecycle_step(random: Random, state: view.State) -> State:
             status=with_it(state.status, "cancelled"),
             reason=with_it(state.reason, random.choice(("shutdown", *lifecycle.REASONS))),
         )
+    if what == "give up":
+        return state._replace(status=with_it(state.status, "abandoned"))
     if what == "ask":
         return state._replace(reason=with_it(state.reason, random.choice(lifecycle.REASONS)))
     if what == "wait":
