@@ -207,7 +207,7 @@ def any_lifecycle(random: Random, machine: view.Lifecycle) -> State:
 
 
 def any_lifecycle_step(random: Random, state: view.State) -> State:
-    """Something happens to one task: it starts, is cancelled, asked or given up, waits again, or what else."""
+    """One task starts, is cancelled, asked or given up, waits again, or anything else happens to it."""
     kinds = (*3 * ("start", "cancel", "any"), *2 * ("ask",), "wait", "give up")
     what = random.choice(kinds)
     wanted = "queued" if what == "start" else "running"
