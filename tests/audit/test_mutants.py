@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -427,6 +429,25 @@ def test_a_mutant_that_is_wrong_from_the_start_is_killed(tmp_path: Path) -> None
     models = load(write(tmp_path, raw, source=source))
     [result] = judged(models, "Up.comparison.1").results
     assert (result.verdict, result.by, result.depth) == (Verdict.KILLED, "Idle", 1)
+
+
+def test_a_mutant_that_another_module_refines_no_longer_is_killed() -> None:
+    """What a client is no longer promised to see, the lifecycle does still."""
+    models = load(TLA)
+    [mutant] = [each for each in mutants_of(models, ["Observable"]) if each.id.endswith("Ended.string.1")]
+    [result] = mutants.campaign(models, tlc.locate(), [mutant], Silent()).results
+    assert (result.verdict, result.by, result.model) == (Verdict.KILLED, "RefinesObservable", "one-life")
+
+
+def test_a_model_of_a_stranger_judges_nothing(tmp_path: Path) -> None:
+    """Of other modules only one that refines this one can."""
+    shutil.copytree(TLA, tmp_path / "tla")
+    manifest_file = tmp_path / "tla" / manifest.FILE
+    raw = json.loads(manifest_file.read_text("utf-8"))
+    next(row for row in raw["modules"] if row["name"] == "Registry")["mutation"].append("blocking")
+    manifest_file.write_text(json.dumps(raw), "utf-8")
+    with pytest.raises(ManifestError, match=r"mutation of Registry: 'blocking' is not known"):
+        load(tmp_path / "tla")
 
 
 def test_what_tlc_cannot_evaluate_is_no_kill(tmp_path: Path) -> None:
