@@ -10,41 +10,66 @@ The rule that the worker follows, its model and the evidence are in the same rep
 start with `spec/jurat_spec/lifecycle.py` and `reports/audit.html`.
 """
 
-from ._context import Context
+from ._context import Context, current
 from ._events import Event
+from ._policies import Queue, RateLimit, Retention, Retry
+from ._process import drain_on_signals
 from ._shutdown import Shutdown, ShutdownReport
+from ._snapshot import Counts, Snapshot
 from ._states import Cancelling, Pending, Phase, Reason, Status
 from ._task import Task
+from ._token import Token
 from ._worker import Worker
 from .errors import (
+    IdInUse,
     InvalidArgument,
     JuratError,
+    KeyConflict,
+    NotInTask,
     QueueFull,
     TaskAbandoned,
     TaskCancelled,
+    TaskNotFound,
+    TaskTimedOut,
     ThreadsUnavailable,
     WaitTimeout,
+    WorkerForked,
     WorkerStopped,
 )
 
 __all__ = [
     "Cancelling",
     "Context",
+    "Counts",
     "Event",
+    "IdInUse",
     "InvalidArgument",
     "JuratError",
+    "KeyConflict",
+    "NotInTask",
     "Pending",
     "Phase",
+    "Queue",
     "QueueFull",
+    "RateLimit",
     "Reason",
+    "Retention",
+    "Retry",
     "Shutdown",
     "ShutdownReport",
+    "Snapshot",
     "Status",
     "Task",
     "TaskAbandoned",
     "TaskCancelled",
+    "TaskNotFound",
+    "TaskTimedOut",
     "ThreadsUnavailable",
+    "Token",
     "WaitTimeout",
     "Worker",
+    "WorkerForked",
     "WorkerStopped",
+    "current",
+    "drain_on_signals",
 ]

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import _thread
 import os
-import random
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -75,8 +74,8 @@ class Runtime(Protocol):
     def lock(self) -> Lock: ...
     def gate(self) -> Gate: ...
     def spawn(self, target: Callable[..., None], name: str, *args: object) -> Thread: ...
-    def random(self) -> float:
-        """A number in [0, 1), for jitter."""
+    def ident(self) -> int:
+        """The identity of the thread that asks, while it lives."""
 
     def entropy(self, size: int) -> bytes:
         """Unpredictable bytes, drawn once for each worker."""
@@ -120,7 +119,7 @@ class RealRuntime:
     wall_ns = staticmethod(time.time_ns)
     lock = staticmethod(_thread.allocate_lock)
     gate = staticmethod(_RealGate)
-    random = staticmethod(random.random)
+    ident = staticmethod(_thread.get_ident)
     entropy = staticmethod(os.urandom)
 
     @staticmethod

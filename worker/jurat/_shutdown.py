@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ._context import task_id
 from ._options import optional_nanoseconds
 from ._states import Phase, Status
 from ._waiting import wait_for_latch
@@ -30,6 +31,8 @@ class ShutdownReport:
     """Completed or failed."""
     cancelled: tuple[str, ...]
     """Cancelled while they waited, or came back when asked."""
+    timed_out: tuple[str, ...]
+    """Came back too late, or their deadline passed while they waited."""
     abandoned: tuple[str, ...]
     """Still running when the grace was over: outcome unknown."""
 
@@ -54,9 +57,15 @@ class Shutdown:
         for latch in (core.manned, core.stopped):
             if not wait_for_latch(core, latch, self._left(until)):
                 return False
-        return all(
-            thread.join(self._left(until)) for seat, thread in core.threads if seat is None or not seat.stuck
-        )
+        threads = [thread for seat, thread in core.threads if seat is None or not seat.stuck]
+        if not all(thread.join(self._left(until)) for thread in threads):
+            return False
+        for helper in core.helpers:
+            left = self._left(until)
+            patience = core.grace_ns if left is None else min(left, core.grace_ns)
+            if not helper.join(patience) and left is not None and left <= core.grace_ns:
+                return False
+        return True
 
     @property
     def done(self) -> bool:
@@ -72,11 +81,12 @@ class Shutdown:
         for task in tuple(core.ended_in_shutdown):
             status = task._status
             ids = finished if status in (Status.COMPLETED, Status.FAILED) else ended[status]
-            ids.append(f"{core.instance}-{task._number}")
+            ids.append(task_id(task))
         return ShutdownReport(
             phase=phase,
             finished=tuple(finished),
             cancelled=tuple(ended[Status.CANCELLED]),
+            timed_out=tuple(ended[Status.TIMED_OUT]),
             abandoned=tuple(ended[Status.ABANDONED]),
         )
 

@@ -14,17 +14,25 @@ __all__ = ["Cancelling", "Pending", "Phase", "Reason", "Status"]
 class Status(StrEnum):
     """Where a task is in its life."""
 
-    QUEUED = "queued"  # accepted, waiting for a thread
+    SCHEDULED = "scheduled"  # accepted, and not to run before a time that is still to come
+    QUEUED = "queued"  # waiting for a thread, a permit or a cap
     RUNNING = "running"  # its function is on a thread
+    RETRYING = "retrying"  # its function raised, and waits for the next attempt
     COMPLETED = "completed"  # its function returned
-    FAILED = "failed"  # its function raised
+    FAILED = "failed"  # its function raised, and there is no further attempt
     CANCELLED = "cancelled"  # cancelled while it waited, or it raised after a request
+    TIMED_OUT = "timed_out"  # it came back too late, or its deadline passed while it waited
     ABANDONED = "abandoned"  # still on a thread when a stop's grace was over: outcome unknown
 
     @property
     def terminal(self) -> bool:
         """Whether a task stays in this status for ever."""
-        return self is not Status.QUEUED and self is not Status.RUNNING
+        return not self.waiting and self is not Status.RUNNING
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a task waits in this status: for its time, for a thread, for the next attempt."""
+        return self is Status.QUEUED or self is Status.SCHEDULED or self is Status.RETRYING
 
 
 class Phase(StrEnum):
@@ -40,13 +48,14 @@ class Reason(StrEnum):
     """Why a task was asked to cancel, or was cancelled."""
 
     USER = "user"  # somebody called Task.cancel
+    PARENT = "parent"  # the token that it was submitted with was cancelled
     SHUTDOWN = "shutdown"  # the worker is being stopped
 
 
 class Pending(StrEnum):
     """What a drain does with the tasks that wait."""
 
-    FINISH = "finish"  # they run
+    FINISH = "finish"  # they run, but for those scheduled for later
     CANCEL = "cancel"  # they are cancelled; only what runs already is finished
 
 

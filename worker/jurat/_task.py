@@ -5,20 +5,25 @@ Reading never waits and never fails, in any status.
 
 from __future__ import annotations
 
-from contextvars import copy_context
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from . import _steps
-from ._core import TaskState
-from ._options import optional_nanoseconds
+from ._context import instant, task_id
+from ._core import FOREVER, Latch, TaskState
+from ._follower import Call, employ
+from ._opening import open_ended, release
+from ._options import optional_name, optional_nanoseconds
 from ._states import Cancelling, Reason, Status
 from ._waiting import wait_for_end
-from .errors import TaskAbandoned, TaskCancelled, WaitTimeout
+from .errors import InvalidArgument, TaskAbandoned, TaskCancelled, TaskTimedOut, WaitTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Generator
+    from datetime import datetime
+    from typing import Self
 
-    from ._core import Core
     from ._options import Duration
 
 __all__ = ["Task"]
@@ -27,24 +32,9 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Task(TaskState, Generic[R_co]):
-    """A task that a worker accepted.  Made by `Worker.submit` only."""
+    """A task that a worker accepted.  Made by the worker only."""
 
     __slots__ = ()
-
-    def __init__(self, core: Core, function: Callable[..., R_co], args: tuple[Any, ...], name: str) -> None:
-        self._core = core
-        self._function = function
-        self._args = args
-        self._variables = copy_context()
-        self._name = name
-        self._number = 0
-        self._status = Status.QUEUED
-        self._attempts = 0
-        self._reason = None
-        self._value = None
-        self._error = None
-        self._ended = None
-        self._tripped = None
 
     @property
     def number(self) -> int:
@@ -53,13 +43,18 @@ class Task(TaskState, Generic[R_co]):
 
     @property
     def id(self) -> str:
-        """The worker's instance and the task's number: unique without coordination."""
-        return f"{self._core.instance}-{self._number}"
+        """What it was called at submit, or the worker's instance and the task's number: unique by itself."""
+        return task_id(self)
 
     @property
     def name(self) -> str:
         """What it was called at submit; the function's qualified name if nothing was said."""
-        return self._name
+        return self._label.name
+
+    @property
+    def queue(self) -> str:
+        """The name of its queue."""
+        return self._label.queue.name
 
     @property
     def status(self) -> Status:
@@ -76,11 +71,31 @@ class Task(TaskState, Generic[R_co]):
         """Why it was cancelled, or is asked to cancel; None otherwise."""
         return self._reason
 
+    @property
+    def submitted_at(self) -> datetime:
+        """When it was accepted, in UTC."""
+        return instant(self, self._submitted_ns)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When its last attempt was started, in UTC; None if it never was."""
+        return instant(self, self._started_ns) if self._started_ns else None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it came to its end, in UTC; None while it is live."""
+        return instant(self, self._ended_ns) if self._status.terminal else None
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When it is too late for it, in UTC; None is never."""
+        extras = self._extras
+        return None if extras is None or extras.deadline_ns == FOREVER else instant(self, extras.deadline_ns)
+
     def wait(self, timeout: Duration | None = None) -> bool:
         """Wait for the end; False if `timeout` (a timedelta, or seconds) passed first."""
-        if self._status.terminal:
-            return True
-        return wait_for_end(self._core, self, optional_nanoseconds("timeout", timeout))
+        timeout_ns = optional_nanoseconds("timeout", timeout)
+        return self._status.terminal or wait_for_end(self._label.core, self, timeout_ns)
 
     def result(self, timeout: Duration | None = None) -> R_co:
         """Wait for the end and return what the function returned.
@@ -89,6 +104,7 @@ class Task(TaskState, Generic[R_co]):
         ------
         What the function raised, if it failed.
         TaskCancelled: it was cancelled; what its function raised, if it ran, is the cause.
+        TaskTimedOut: it came back too late, or its deadline passed while it waited.
         TaskAbandoned: it did not come back within the grace of a stop.
         WaitTimeout: `timeout` passed first; the task goes on.
         """
@@ -108,15 +124,57 @@ class Task(TaskState, Generic[R_co]):
             raise WaitTimeout(self.id)
         return self._problem()
 
-    def cancel(self) -> Cancelling:
-        """Cancel the task if it waits, ask it to come back if it runs.  Never waits."""
-        core = self._core
-        answer, gates, steward = _steps.cancel(core, self, core.now())
-        for gate in gates:
-            gate.open()
-        if steward is not None:
-            steward.open()
+    def cancel(self, *, actor: str | None = None) -> Cancelling:
+        """Cancel the task if it waits, ask it to come back if it runs.  Never waits.
+
+        Parameters
+        ----------
+        actor: who asks, for the log.
+        """
+        optional_name("actor", actor)
+        core = self._label.core
+        answer, ended = _steps.cancel(core, self, Reason.USER, actor, core.now())
+        open_ended(core, *ended)
+        if answer is Cancelling.CANCELLED:
+            release(self)
         return answer
+
+    def add_done_callback(self, callback: Callable[[Self], object]) -> None:
+        """Have `callback(task)` called when the task has ended; at once, and here, if it has.
+
+        It is called on a thread of the worker's own that does nothing else, in the order of the
+        ends.  What it raises is reported to `sys.unraisablehook` and changes nothing.
+        """
+        if not callable(callback):
+            raise InvalidArgument("callback", f"must be callable, and is of type {type(callback).__name__}")
+        core = self._label.core
+        call = Call(core, callback, self)
+        if not self._status.terminal:
+            employ(core)
+            if _steps.call_at_end(core, self, Latch(), call):
+                return
+        call.run()
+
+    def future(self) -> Future[R_co]:
+        """A `concurrent.futures.Future` with the same outcome.  To cancel it is to cancel the task.
+
+        A task that was cancelled is a cancelled future; one that timed out or was abandoned has
+        that as its exception.
+        """
+        mirror: _Mirror[R_co] = _Mirror(self)
+        self.add_done_callback(mirror.reflect)
+        return mirror
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        """Wait in asyncio, without blocking the loop; to cancel the waiting does not cancel the task."""
+        if not self._status.terminal:
+            from asyncio import get_running_loop
+
+            loop = get_running_loop()
+            ended = loop.create_future()
+            if _steps.call_at_end(self._label.core, self, Latch(), _Awaiter(loop, ended)):
+                yield from ended
+        return self.result()
 
     def _problem(self) -> BaseException | None:
         status = self._status
@@ -126,9 +184,63 @@ class Task(TaskState, Generic[R_co]):
             return self._error
         if status is Status.ABANDONED:
             return TaskAbandoned(self.id)
-        cancelled = TaskCancelled(self.id, self._reason or Reason.SHUTDOWN)
-        cancelled.__cause__ = self._error
-        return cancelled
+        problem: BaseException
+        if status is Status.TIMED_OUT:
+            problem = TaskTimedOut(self.id)
+        else:
+            problem = TaskCancelled(self.id, self._reason or Reason.SHUTDOWN)
+        problem.__cause__ = self._error
+        return problem
 
     def __repr__(self) -> str:
-        return f"<Task {self.id} {self._name!r} {self._status}>"
+        return f"<Task {self.id} {self.name!r} {self._status}>"
+
+
+class _Awaiter:
+    """Wakes a coroutine, by way of its loop, when the task has ended."""
+
+    __slots__ = ("_future", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+        self._loop = loop
+        self._future = future
+
+    def open(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:
+            pass  # the loop was closed: nobody waits any more
+
+    def _wake(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+
+class _Mirror(Future[R_co]):
+    """A future that shows a task."""
+
+    def __init__(self, task: Task[R_co]) -> None:
+        super().__init__()
+        self._task = task
+
+    def cancel(self) -> bool:
+        """Cancel the task; True if it is cancelled, False if it runs or has ended."""
+        if self._task.cancel() is not Cancelling.CANCELLED:
+            return False
+        return super().cancel()
+
+    def running(self) -> bool:
+        """Whether the task's function is on a thread."""
+        return self._task.status is Status.RUNNING
+
+    def reflect(self, task: Task[Any]) -> None:
+        """The task has ended."""
+        if task.status is Status.CANCELLED:
+            super().cancel()
+            self.set_running_or_notify_cancel()
+        elif self.set_running_or_notify_cancel():
+            problem = task.exception(0)
+            if problem is None:
+                self.set_result(task.result(0))
+            else:
+                self.set_exception(problem)

@@ -7,49 +7,102 @@ the steward, until the next instant that matters.
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from . import _steps
-from ._context import Context
+from ._choose import compact, next_task
+from ._context import SEATS, Context
+from ._core import FOREVER, Seat
+from ._opening import forget, open_ended, release
+from ._retries import judge
+from ._states import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ._core import Core, Seat, TaskState
-    from ._runtime import Gate
+    from ._core import Core, TaskState
 
 __all__ = ["serve", "work"]
+
+QUEUED = Status.QUEUED
+ALARMS = 4096
+"""How many alarms of tasks that have ended the steward keeps, whatever their number."""
 
 
 def work(core: Core, seat: Seat) -> None:
     """A worker thread's life."""
     now = core.now
-    park = seat.gate.wait
+    turn = _steps.turn
+    wrapped = bool(core.wrappers)
+    me = core.runtime.ident()
+    SEATS[me] = seat
     value: Any = None
     error: BaseException | None = None
+    returned = now()
     while not seat.leaving:
-        task, gates, wake = _steps.turn(core, seat, value, error, now())
-        value = error = None
-        for gate in gates:
-            gate.open()
+        task, gates, wake = turn(core, seat, value, returned)
+        value = None
+        if gates is not None:
+            for gate in gates:
+                gate.open()
         if wake is not None:
             wake.open()
-        if task is not None:
-            value, error = _run(core, task)
-            task = None
-        elif seat.parked:
-            park()
+        if task is None and not seat.parked:
+            task = next_task(core, seat)
+        if task is None:
+            if seat.parked:
+                seat.gate.wait()
+            returned = now()
+            continue
+        context = Context()
+        context._task = task
+        context.attempt = task._attempts
+        if wrapped:
+            value, error = _run_wrapped(core, task, context)
+        else:
+            try:
+                value = task._variables.run(task._function, context, *task._args)
+            except BaseException as raised:
+                error = raised.with_traceback(raised.__traceback__.tb_next)
+        returned = now()
+        verdict = None
+        if error is not None or task._extras is not None:
+            verdict = judge(core, task, error, returned)
+        if verdict is None:
+            task._function = task._variables = None  # as `release`, for a task that is about to end
+            task._args = ()
+        else:
+            value = None
+            open_ended(core, *_steps.come_back(core, seat, error, verdict, returned))
+            release(task)
+            error = None
+        task = context = None
+    del SEATS[me]
 
 
-def _run(core: Core, task: TaskState) -> tuple[Any, BaseException | None]:
-    """Call the function, in the submitter's context variables.  Whatever it raises is its outcome.
-
-    A frame of its own, so that the exception's traceback holds no frame that lives on.
-    """
+def _run_wrapped(core: Core, task: TaskState, context: Context) -> tuple[Any, BaseException | None]:
+    """Call the function within the worker's wrappers.  What goes wrong in one of them changes nothing."""
+    entered = []
+    for wrapper in core.wrappers:
+        try:
+            manager = wrapper(context)
+            manager.__enter__()
+            entered.append(manager)
+        except BaseException as problem:
+            core.on_problem("a wrapper, on entering", problem)
+    value = error = None
     try:
-        return task._variables.run(task._function, Context(core, task), *task._args), None
+        value = task._variables.run(task._function, context, *task._args)
     except BaseException as raised:
-        return None, raised
+        error = raised
+    while entered:
+        try:
+            kind, trace = (None, None) if error is None else (type(error), error.__traceback__)
+            entered.pop().__exit__(kind, error, trace)
+        except BaseException as problem:
+            core.on_problem("a wrapper, on leaving", problem)
+    return value, error
 
 
 def serve(core: Core) -> None:
@@ -59,22 +112,36 @@ def serve(core: Core) -> None:
     goes to a gate that nobody uses any more, and the steps that follow see its cause.
     """
     now = core.now
+    alarms: list[list[int]] = []
+    kept = 0
     over = False
     while not over:
-        tripping, cancelling, abandoning = _steps.attend(core, now())
+        fresh, tripping, sweeping, abandoning = _steps.attend(core, now())
+        for alarm in fresh:
+            heappush(alarms, alarm)
+        if len(alarms) > ALARMS + 2 * kept:
+            alarms = [alarm for alarm in alarms if _matters(core, alarm)]
+            heapify(alarms)
+            kept = len(alarms)
         if tripping:
             for seat in core.seats:
                 _open(_steps.trip(core, seat))
-        while cancelling:
-            cancelling, gates = _steps.shutdown_cancel(core, now())
-            _open(gates)
+        if sweeping:
+            _cancel_what_waits(core)
         if abandoning:
             for seat in core.seats:
                 _open(_steps.abandon(core, seat, now()))
+        while alarms and alarms[0][0] <= now():
+            _answer(core, heappop(alarms)[1])
+        _tidy(core)
+        _man(core)
         gate = core.runtime.gate()
-        parked, waiters, timeout_ns, over = _steps.rest(core, gate, now())
+        soonest = alarms[0][0] if alarms else FOREVER
+        parked, waiters, follower, timeout_ns, over = _steps.rest(core, gate, soonest, now())
         _open(parked)
         _open(waiters)
+        if follower is not None:
+            follower.open()
         if timeout_ns is not None:
             if timeout_ns > 0:
                 gate.wait_for(timeout_ns)
@@ -82,6 +149,88 @@ def serve(core: Core) -> None:
             gate.wait()
 
 
-def _open(gates: Iterable[Gate]) -> None:
+def _matters(core: Core, alarm: list[int]) -> bool:
+    """Whether it is for a permit, or for a task that has not ended."""
+    number = alarm[1]
+    task = core.registry.get(number)
+    return not number or (task is not None and not task._status.terminal)
+
+
+def _answer(core: Core, number: int) -> None:
+    """An instant has come: a task's time, its deadline, or, for number 0, that of a permit."""
+    if not number:
+        wake = _steps.ring(core)
+    else:
+        task = core.registry.get(number)
+        if task is None or task._status.terminal:
+            return
+        now = core.now()
+        extras = task._extras
+        assert extras is not None  # noqa: S101 - whoever has an alarm has them
+        if extras.deadline_ns <= now:
+            open_ended(core, *_steps.expire(core, task, now))
+            release(task)
+            return
+        wake = _steps.become_due(core, task, now)
+    if wake is not None:
+        wake.open()
+
+
+def _cancel_what_waits(core: Core) -> None:
+    """A shutdown has begun, or got tighter: one step for each task that waits."""
+    for task in tuple(core.registry.values()):
+        if task._status.waiting:
+            _open(_steps.shutdown_cancel(core, task, core.now()))
+            release(task)
+
+
+def _tidy(core: Core) -> None:
+    """Forget what is not to be kept, and let go of what ended where it waited."""
+    if core.kept_count > core.keep or core.keep_ns is not None:
+        forget(core)
+    if core.lost > _steps.TOMBS + core.specials:
+        compact(core)
+    if core.tombs > _steps.TOMBS and 2 * core.tombs > core.tail - core.head:
+        _sweep(core)
+
+
+def _sweep(core: Core) -> None:
+    """Take those that have ended out of the lane."""
+    lane, head, tail = core.lane[:], core.head, core.tail
+    tail = min(tail, len(lane))
+    if head >= tail:
+        return
+    alive = [task for task in lane[head:tail] if task is not None and task._status is QUEUED]
+    buried = tail - head - len(alive)
+    _steps.swept(core, head, lane[head], slice(0, tail), alive, tail - len(alive), buried)
+
+
+def _man(core: Core) -> None:
+    """Start the threads that a resize asks for, and take those that have left off the lists."""
+    if not core.manned.over:
+        return
+    while core.seated < core.threads_wanted:
+        seat = Seat(core.hired, core.runtime.gate())
+        if not _steps.take_seat(core, seat):
+            break
+        core.hired += 1
+        try:
+            thread = core.runtime.spawn(work, f"worker-{seat.index}", core, seat)
+        except RuntimeError as refused:
+            seat.leaving = True
+            _steps.give_back_seat(core)
+            core.on_problem("starting a thread", refused)
+            break
+        core.threads.append((seat, thread))
+    if any(seat.leaving for seat in core.seats):
+        core.seats = [seat for seat in core.seats if not seat.leaving]
+        core.threads = [
+            (seat, thread)
+            for seat, thread in core.threads
+            if seat is None or not seat.leaving or not thread.join(0)
+        ]
+
+
+def _open(gates: Iterable[Any]) -> None:
     for gate in gates:
         gate.open()

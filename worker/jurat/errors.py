@@ -1,10 +1,11 @@
 """What can go wrong, by whose fault it is.
 
 * The caller's misuse: `InvalidArgument`, which names the argument.
-* A condition of the worker that the caller must expect: `QueueFull`, `WorkerStopped`.
+* A condition of the worker that the caller must expect: `QueueFull`, `WorkerStopped`,
+  `IdInUse`, `KeyConflict`, `TaskNotFound`; and two of the program: `NotInTask`, `WorkerForked`.
 * A refusal of the machine: `ThreadsUnavailable`.
-* An outcome of a task that is not a result: `TaskCancelled`, `TaskAbandoned`.  A task
-  whose function raised gives back that very exception, not one of these.
+* An outcome of a task that is not a result: `TaskCancelled`, `TaskTimedOut`, `TaskAbandoned`.
+  A task whose function raised gives back that very exception, not one of these.
 * A wait that ended first: `WaitTimeout`.
 
 No message holds a payload: ids, names, numbers and states only.
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
     from ._states import Phase, Reason
 
 __all__ = [
+    "IdInUse",
     "InvalidArgument",
     "JuratError",
+    "KeyConflict",
+    "NotInTask",
     "QueueFull",
     "TaskAbandoned",
     "TaskCancelled",
+    "TaskNotFound",
+    "TaskTimedOut",
     "ThreadsUnavailable",
+    "WorkerForked",
     "WaitTimeout",
     "WorkerStopped",
 ]
@@ -62,6 +69,44 @@ class WorkerStopped(JuratError):
         super().__init__(f"the worker is {phase} and accepts no tasks")
 
 
+class IdInUse(JuratError):
+    """A task with this id is known already, and was not submitted under the same idempotency key."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        super().__init__(f"a task with the id {id!r} is known already")
+
+
+class KeyConflict(JuratError):
+    """A task with this idempotency key is known, and was asked to do something else."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"the idempotency key {key!r} belongs to another request")
+
+
+class TaskNotFound(JuratError, LookupError):
+    """No task with this id is known: there never was one, or it was forgotten."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        super().__init__(f"no task with the id {id!r} is known")
+
+
+class NotInTask(JuratError, LookupError):
+    """No task's function is on this thread."""
+
+    def __init__(self) -> None:
+        super().__init__("no task is running on this thread")
+
+
+class WorkerForked(JuratError):
+    """This is a copy of a worker in a child process, and its threads are in the parent.  Make another."""
+
+    def __init__(self) -> None:
+        super().__init__("a worker does not survive a fork: make one in the child process")
+
+
 class ThreadsUnavailable(JuratError):
     """The machine did not give the threads asked for.  Ask for fewer, or raise its limit."""
 
@@ -78,6 +123,17 @@ class TaskCancelled(JuratError):
         self.task_id = task_id
         self.reason = reason
         super().__init__(f"task {task_id} was cancelled ({reason})")
+
+
+class TaskTimedOut(JuratError, TimeoutError):
+    """The task came back too late, or its deadline passed while it waited.
+
+    What its function raised, if it did, is the cause; what it returned was discarded.
+    """
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+        super().__init__(f"task {task_id} timed out")
 
 
 class TaskAbandoned(JuratError):

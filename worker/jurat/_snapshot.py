@@ -1,0 +1,97 @@
+"""A snapshot: every count of a worker, of one and the same instant.
+
+The counts are changed inside the steps that make them true, so their law holds in every
+snapshot: whatever was accepted is live, or has ended in one of five ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from . import _steps
+from ._core import COLUMNS
+from ._states import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._core import Core
+    from ._states import Phase
+
+__all__ = ["Counts", "Snapshot", "snapshot"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many tasks there are in each status; for those that ended, how many ever were."""
+
+    scheduled: int
+    queued: int
+    running: int
+    retrying: int
+    completed: int
+    failed: int
+    cancelled: int
+    timed_out: int
+    abandoned: int
+    retries: int
+    """How often a task was to be tried again."""
+
+    @property
+    def submitted(self) -> int:
+        """How many were ever accepted."""
+        return sum(self[status] for status in Status)
+
+    @property
+    def live(self) -> int:
+        """How many have not ended."""
+        return self.scheduled + self.queued + self.running + self.retrying
+
+    def __getitem__(self, status: Status) -> int:
+        return int(getattr(self, Status(status).value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Where a worker stands."""
+
+    phase: Phase
+    threads: int
+    """Functions that may run at once."""
+    counts: Counts
+    queues: Mapping[str, Counts]
+    """The same for each queue."""
+    labels: Mapping[tuple[str, str], Counts]
+    """The same for each queue and name of tasks."""
+    rejected: int
+    """Submissions that were refused."""
+    remembered: int
+    """Tasks that ended and are not forgotten."""
+
+
+def snapshot(core: Core) -> Snapshot:
+    """Copy every count in one step."""
+    tallies: list[int] = [0] * core.width
+    rejected, remembered, phase, threads = _steps.copy_tallies(core, tallies)
+    width = len(COLUMNS)
+    rows: dict[tuple[str, str], list[int]] = {}
+    for label in tuple(core.tally_rows):
+        if label.base < len(tallies):
+            rows[label.queue.name, label.name] = tallies[label.base : label.base + width]
+    queues = {name: _sum([row for (queue, _), row in rows.items() if queue == name]) for name in core.queues}
+    return Snapshot(
+        phase=phase,
+        threads=threads,
+        counts=_sum(list(rows.values())),
+        queues=MappingProxyType(queues),
+        labels=MappingProxyType({key: _sum([row]) for key, row in rows.items()}),
+        rejected=rejected,
+        remembered=remembered,
+    )
+
+
+def _sum(rows: list[list[int]]) -> Counts:
+    columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
+    return Counts(**dict(zip(COLUMNS, [sum(column) for column in columns], strict=True)))
