@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.worker.conftest import actions
 
-from jurat import Context, QueueFull, Task, _steps
+from jurat import Context, QueueFull, Task, _results, _steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
+    from types import FrameType, ModuleType
 
     from tests.worker.conftest import Hire
 
@@ -70,10 +70,11 @@ def offences(source: str) -> list[str]:
     ]
 
 
-def test_sections_contain_no_call_no_loop_and_no_container() -> None:
-    """Read from the source of the steps."""
-    source = inspect.getsource(_steps)
-    assert len(list(sections(source))) == len(_steps.__all__)
+@pytest.mark.parametrize("module", [_steps, _results])
+def test_sections_contain_no_call_no_loop_and_no_container(module: ModuleType) -> None:
+    """Read from the source of the steps, and of the fan-out."""
+    source = inspect.getsource(module)
+    assert len(list(sections(source))) >= 8
     assert offences(source) == []
 
 
@@ -102,6 +103,13 @@ def test_every_step_is_one_section() -> None:
         assert ast.unparse(section.items[0]) == "core.lock"
         counted[name] = counted.get(name, 0) + 1
     assert counted == dict.fromkeys(_steps.__all__, 1)
+
+
+def test_every_section_of_the_fan_out_is_of_one_subscription() -> None:
+    """One function, one `with its._lock`: no section of the fan-out lies inside another."""
+    found = list(sections(inspect.getsource(_results)))
+    assert {ast.unparse(section.items[0]) for _, section in found} == {"its._lock"}
+    assert len({name for name, _ in found}) == len(found)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interval timers are POSIX")
