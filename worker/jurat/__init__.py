@@ -14,9 +14,11 @@ from ._context import Context, current
 from ._events import Event
 from ._policies import Queue, RateLimit, Retention, Retry
 from ._process import drain_on_signals
+from ._results import Accounts, Subscription
 from ._shutdown import Shutdown, ShutdownReport
 from ._snapshot import Counts, Snapshot
 from ._states import Cancelling, Pending, Phase, Reason, Status
+from ._submission import SubmitOptions
 from ._task import Task
 from ._token import Token
 from ._worker import Worker
@@ -38,6 +40,7 @@ from .errors import (
 )
 
 __all__ = [
+    "Accounts",
     "Cancelling",
     "Context",
     "Counts",
@@ -59,6 +62,8 @@ __all__ = [
     "ShutdownReport",
     "Snapshot",
     "Status",
+    "SubmitOptions",
+    "Subscription",
     "Task",
     "TaskAbandoned",
     "TaskCancelled",

@@ -5,10 +5,10 @@ What is read without the lock is a short list, each a single load: a task's `_st
 `_reason`, `_attempts` and instants, and its `_value` and `_error` once it is terminal;
 `Core.phase` and `ended_in_shutdown`, which only move forward; `admitted` and `changes`, by
 whoever chooses, who is told by the step that follows if they have moved; hints that a step
-looks at again (`direct`, `room`, `kept_count`, `tombs`); a seat's `parked`, `leaving` and
+looks at again (`direct`, `kept_count`, `tombs`, `lost`, `seated`, `herald`); a seat's `parked`, `leaving` and
 `task`, by its own thread, and `stuck`, once the worker has stopped; the gates of a latch
 that is over; the registry, in single lookups.  The configuration is written once, before any
-thread is started, and `threads` before `manned`.
+thread is started, and `threads` before `manned`, or for the herald before `announced`.
 
 What belongs to one thread, or to a lock of its own, is not here: the heaps of the queues
 and the limiters (`_choose`), and the alarms of the steward (`_threads`).
@@ -22,7 +22,6 @@ from ._states import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context as Variables
 
     from ._choose import QueueState
     from ._events import Event
@@ -153,9 +152,11 @@ class TaskState:
     )
 
     _label: Label
-    _function: Callable[..., Any] | None
+    _function: Any
+    """A callable; None once it is no longer needed, as `_variables`."""
     _args: tuple[Any, ...]
-    _variables: Variables | None
+    _variables: Any
+    """The submitter's context variables, a `contextvars.Context`."""
     _number: int
     _status: Status
     _attempts: int
@@ -195,6 +196,7 @@ class Core:
         "__weakref__",
         "admitted",
         "alarms",
+        "announced",
         "calls",
         "changes",
         "choosing",
@@ -215,6 +217,8 @@ class Core:
         "head",
         "held",
         "helpers",
+        "herald",
+        "heralded",
         "hired",
         "idle",
         "ids",
@@ -235,6 +239,7 @@ class Core:
         "now",
         "on_problem",
         "orders",
+        "outbox",
         "paused",
         "pending_cancel",
         "phase",
@@ -256,6 +261,7 @@ class Core:
         "steward",
         "steward_until_ns",
         "stopped",
+        "subscribed",
         "surplus",
         "sweeping",
         "tail",
@@ -367,5 +373,14 @@ class Core:
         self.manned = Latch()  # every thread has been spawned
         self.stopped = Latch()
         self.threads: list[tuple[Seat | None, Thread]] = []  # with their seats; the steward has none
+
+        # Results.
+        self.outbox: list[Any] = []  # tasks that ended, and subscriptions, in order, for the herald
+        self.subscribed = False  # the outbox is wanted
+        self.heralded = False  # somebody has spawned the herald, or is about to
+        self.herald: Gate | None = None  # where the herald is parked, if it is
+        self.announced = Latch()  # the herald is among the threads
+
+        # What belongs to users.
         self.helpers: list[Thread] = []  # the follower, once there is one
         self.on_problem: Callable[[str, BaseException], None]

@@ -7,7 +7,7 @@ timer and no lock waits for them.  What one raises is reported and changes nothi
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import _steps
 
@@ -68,7 +68,7 @@ def report_problem(what: str, problem: BaseException) -> None:
 
     By way of `sys.unraisablehook`, which prints it unless somebody has set another.
     """
-    sys.unraisablehook(_Unraisable(what, problem))
+    sys.unraisablehook(cast("sys.UnraisableHookArgs", _Unraisable(what, problem)))
 
 
 class _Unraisable:

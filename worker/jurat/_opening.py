@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Ended = tuple[Iterable[Any], Gate | None, Iterable[Gate]]
 
-__all__ = ["forget", "open_ended", "release"]
+__all__ = ["call_herald", "forget", "open_ended", "release"]
 
 
 def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Iterable[Gate] = ()) -> None:
@@ -29,8 +29,17 @@ def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Ite
         steward.open()
     for gate in room:
         gate.open()
+    if core.herald is not None:
+        call_herald(core)
     if core.kept_count > core.keep:
         forget(core)
+
+
+def call_herald(core: Core) -> None:
+    """There may be something to publish."""
+    wake = _steps.call_herald(core)
+    if wake is not None:
+        wake.open()
 
 
 def forget(core: Core) -> None:

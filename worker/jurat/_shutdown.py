@@ -46,8 +46,10 @@ class Shutdown:
         self._core = core
 
     def wait(self, timeout: Duration | None = None) -> bool:
-        """Wait until the worker has stopped and its threads have ended.
+        """Wait until the worker has stopped, every result was offered, and its threads have ended.
 
+        A result that waits for room in a blocking subscription counts, for no longer than its bound.
+        A callback or hook that stalls counts for no longer than the grace.
         Threads whose task was abandoned do not count: they are named in the report.
         False if `timeout` (a timedelta, or seconds) passed first.
         """
@@ -57,6 +59,8 @@ class Shutdown:
         for latch in (core.manned, core.stopped):
             if not wait_for_latch(core, latch, self._left(until)):
                 return False
+        if core.heralded and not wait_for_latch(core, core.announced, self._left(until)):
+            return False
         threads = [thread for seat, thread in core.threads if seat is None or not seat.stuck]
         if not all(thread.join(self._left(until)) for thread in threads):
             return False

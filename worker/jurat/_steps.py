@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ._core import Core, Extras, Label, Latch, Seat, TaskState
     from ._opening import Ended
     from ._policies import Rate
+    from ._results import Subscription
     from ._retries import Verdict
     from ._runtime import Gate
 
@@ -51,8 +52,10 @@ __all__ = [
     "become_due",
     "begin_drain",
     "call_at_end",
+    "call_herald",
     "cancel",
     "claim_follower",
+    "claim_herald",
     "claim_start",
     "come_back",
     "copy_tallies",
@@ -63,9 +66,11 @@ __all__ = [
     "evict",
     "expire",
     "found",
+    "give_back_herald",
     "give_back_seat",
     "give_back_start",
     "give_up",
+    "hear",
     "nudge",
     "park",
     "pass_latch",
@@ -83,6 +88,7 @@ __all__ = [
     "skip",
     "start",
     "stop_now",
+    "subscribe",
     "swept",
     "take_calls",
     "take_inbox",
@@ -358,6 +364,8 @@ def cancel(
             core.ended += 1
             core.kept += entry
             core.kept_count += 1
+            if core.subscribed:
+                core.outbox += entry
             if core.room:
                 room = core.room
                 core.room = crowd
@@ -898,6 +906,8 @@ def turn(
                     extras = done._extras
                     if extras is not None:
                         core.freed += extras.freed
+                if core.subscribed:
+                    core.outbox += last
                 kept = core.kept
                 kept += last
                 kept_count = core.kept_count + 1
@@ -1077,6 +1087,8 @@ def come_back(
                 core.ended += 1
                 core.kept += entry
                 core.kept_count += 1
+                if core.subscribed:
+                    core.outbox += entry
                 if core.phase is not OPEN:
                     core.ended_in_shutdown += entry
                     if core.ended == core.admitted:
@@ -1276,6 +1288,8 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
             core.ended += 1
             core.kept += entry
             core.kept_count += 1
+            if core.subscribed:
+                core.outbox += entry
             if core.room:
                 room = core.room
                 core.room = crowd
@@ -1433,6 +1447,8 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
             core.ended += 1
             core.kept += entry
             core.kept_count += 1
+            if core.subscribed:
+                core.outbox += entry
             core.ended_in_shutdown += entry
             core.direct = core.starting and not (core.gated or core.specials or core.surplus)
             task._ended_ns = now
@@ -1474,6 +1490,8 @@ def abandon(core: Core, seat: Seat, now: int) -> Iterable[Any]:
             entry[0] = task
             core.kept += entry
             core.kept_count += 1
+            if core.subscribed:
+                core.outbox += entry
             core.ended_in_shutdown += entry
             seat.stuck = True
             task._reason = None
@@ -1643,11 +1661,85 @@ def rest(
                 until = core.drain_over_ns
             if core.keep_ns is not None and core.kept_count:
                 forget_ns = core.kept[core.kept_head]._ended_ns + core.keep_ns
-                if forget_ns < until:
-                    until = forget_ns
+                until = min(until, forget_ns)
             core.steward = gate
             core.steward_until_ns = until
             if until != FOREVER:
                 timeout_ns = until - now
     del left
     return parked, waiters, follower, timeout_ns, over
+
+
+# --------------------------------------------------------------- the outbox and the herald (`_results`)
+
+
+def subscribe(core: Core, subscription: Subscription) -> tuple[bool, bool, Gate | None]:
+    """Put a subscription into the outbox, unless the worker has stopped: it gets what follows it.
+
+    Returns whether it was put there, whether the caller is the one who spawns the herald, and
+    the herald's gate.
+    """
+    entry = (subscription,)
+    herald = None
+    mine = False
+    with core.lock:
+        accepted = core.phase is not STOPPED
+        if accepted:
+            core.outbox += entry
+            core.subscribed = True
+            herald = core.herald
+            core.herald = None
+            if core.started and not core.heralded:
+                core.heralded = True
+                mine = True
+    return accepted, mine, herald
+
+
+def claim_herald(core: Core) -> bool:
+    """Whether the caller, who starts the worker, is the one who spawns the herald."""
+    with core.lock:
+        mine = core.subscribed and not core.heralded
+        if mine:
+            core.heralded = True
+    return mine
+
+
+def give_back_herald(core: Core, empty: list[Any], fresh: Latch) -> tuple[list[Any], list[Gate]]:
+    """The herald could not be spawned: somebody may try again.  Returns the outbox, and gates to open."""
+    with core.lock:
+        left = core.outbox
+        core.outbox = empty
+        core.subscribed = False
+        core.heralded = False
+        announced = core.announced
+        announced.over = True
+        core.announced = fresh
+    return left, announced.gates
+
+
+def call_herald(core: Core) -> Gate | None:
+    """The herald's gate, if it is parked."""
+    with core.lock:
+        herald = core.herald
+        core.herald = None
+    return herald
+
+
+def hear(core: Core, gate: Gate, empty: list[Any], *, listened: bool) -> tuple[list[Any], bool]:
+    """Take the outbox; if there is nothing in it, the herald is parked at `gate` from now on.
+
+    Returns what was in it, and whether the worker has stopped.  If nobody listens any more, nothing
+    more is put into it.
+    """
+    batch = empty
+    with core.lock:
+        stopped = core.phase is STOPPED
+        if core.outbox:
+            batch = core.outbox
+            core.outbox = empty
+            core.herald = None
+        else:
+            core.herald = gate
+            if not listened:
+                core.subscribed = False
+    return batch, stopped

@@ -161,7 +161,7 @@ class Task(TaskState, Generic[R_co]):
         A task that was cancelled is a cancelled future; one that timed out or was abandoned has
         that as its exception.
         """
-        mirror: _Mirror[R_co] = _Mirror(self)
+        mirror = _Mirror(self)
         self.add_done_callback(mirror.reflect)
         return mirror
 
@@ -216,10 +216,13 @@ class _Awaiter:
             self._future.set_result(None)
 
 
-class _Mirror(Future[R_co]):
+R = TypeVar("R")
+
+
+class _Mirror(Future[R]):
     """A future that shows a task."""
 
-    def __init__(self, task: Task[R_co]) -> None:
+    def __init__(self, task: Task[R]) -> None:
         super().__init__()
         self._task = task
 

@@ -14,7 +14,7 @@ from . import _steps
 from ._choose import compact, next_task
 from ._context import SEATS, Context
 from ._core import FOREVER, Seat
-from ._opening import forget, open_ended, release
+from ._opening import call_herald, forget, open_ended, release
 from ._retries import judge
 from ._states import Status
 
@@ -48,6 +48,8 @@ def work(core: Core, seat: Seat) -> None:
                 gate.open()
         if wake is not None:
             wake.open()
+        if core.herald is not None:
+            call_herald(core)
         if task is None and not seat.parked:
             task = next_task(core, seat)
         if task is None:
@@ -64,7 +66,8 @@ def work(core: Core, seat: Seat) -> None:
             try:
                 value = task._variables.run(task._function, context, *task._args)
             except BaseException as raised:
-                error = raised.with_traceback(raised.__traceback__.tb_next)
+                error = raised
+                leave_out_this_frame(raised)
         returned = now()
         verdict = None
         if error is not None or task._extras is not None:
@@ -77,8 +80,15 @@ def work(core: Core, seat: Seat) -> None:
             open_ended(core, *_steps.come_back(core, seat, error, verdict, returned))
             release(task)
             error = None
-        task = context = None
+        task = None
+        del context
     del SEATS[me]
+
+
+def leave_out_this_frame(error: BaseException) -> None:
+    """The thread's own frame lives on, and would keep alive whatever it holds as long as the exception lives."""
+    trace = error.__traceback__
+    error.__traceback__ = None if trace is None else trace.tb_next
 
 
 def _run_wrapped(core: Core, task: TaskState, context: Context) -> tuple[Any, BaseException | None]:
@@ -130,7 +140,7 @@ def serve(core: Core) -> None:
             _cancel_what_waits(core)
         if abandoning:
             for seat in core.seats:
-                _open(_steps.abandon(core, seat, now()))
+                open_ended(core, _steps.abandon(core, seat, now()), None)
         while alarms and alarms[0][0] <= now():
             _answer(core, heappop(alarms)[1])
         _tidy(core)
@@ -147,6 +157,7 @@ def serve(core: Core) -> None:
                 gate.wait_for(timeout_ns)
         elif not over:
             gate.wait()
+    call_herald(core)  # nothing more comes: it ends when all was offered
 
 
 def _matters(core: Core, alarm: list[int]) -> bool:
@@ -180,7 +191,7 @@ def _cancel_what_waits(core: Core) -> None:
     """A shutdown has begun, or got tighter: one step for each task that waits."""
     for task in tuple(core.registry.values()):
         if task._status.waiting:
-            _open(_steps.shutdown_cancel(core, task, core.now()))
+            open_ended(core, _steps.shutdown_cancel(core, task, core.now()), None)
             release(task)
 
 

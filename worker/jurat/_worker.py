@@ -34,6 +34,7 @@ from ._options import (
 )
 from ._policies import Queue, Rate, RateLimit, Retention, Retry
 from ._process import watch
+from ._results import SUBSCRIPTION_SIZE, Policy, Subscription, start_herald, subscribe
 from ._runtime import REAL
 from ._shutdown import Shutdown
 from ._snapshot import Snapshot, snapshot
@@ -54,7 +55,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Literal, Self, Unpack
@@ -191,6 +192,8 @@ class Worker:
         threads = core.threads
         try:
             threads.append((None, spawn(serve, "steward", core)))
+            if _steps.claim_herald(core):
+                start_herald(core)
             for seat in tuple(core.seats):
                 threads.append((seat, spawn(work, f"worker-{seat.index}", core, seat)))
         except RuntimeError as refused:
@@ -388,9 +391,10 @@ class Worker:
         _open(wake, steward)
         if refusal is not None:
             raise self._refusal(refusal, details[0])
-        if extras.parent is not None:
+        parent = options.get("parent")
+        if parent is not None:
             for task in tasks:
-                enter(extras.parent, task)
+                enter(parent, task)
         return tasks
 
     def task(self, id: str) -> Task[Any]:
@@ -446,6 +450,33 @@ class Worker:
     def snapshot(self) -> Snapshot:
         """Where everything stands: counts of one and the same instant."""
         return snapshot(self._core)
+
+    def subscribe(
+        self,
+        *,
+        size: int = SUBSCRIPTION_SIZE,
+        policy: Policy = "drop_oldest",
+        timeout: Duration | None = None,
+    ) -> Subscription:
+        """Be told of every task that ends from now on, in order of end.
+
+        Parameters
+        ----------
+        size: how many tasks wait for the subscriber at most.
+        policy: what happens to a task for which there is no room.  "drop_oldest" lets go the one
+            that waits longest, "drop_newest" the one that comes; both at once, and counted.
+            "block" lets it wait for room until `timeout` has passed, and then drops and counts
+            it.  None of them ever slows a task; but the end of a shutdown waits for it.
+        timeout: for "block", and only for it: a timedelta, or seconds.
+
+        Before the start is early enough; once the worker has stopped, nothing comes.
+
+        Raises
+        ------
+        ThreadsUnavailable: the machine gave no thread to deliver with.
+        InvalidArgument: an argument that cannot mean anything.
+        """
+        return subscribe(self._core, size=size, policy=policy, timeout=timeout)
 
     # -------------------------------------------------------------------- operation
 

@@ -30,8 +30,8 @@ __all__ = [
     "TaskNotFound",
     "TaskTimedOut",
     "ThreadsUnavailable",
-    "WorkerForked",
     "WaitTimeout",
+    "WorkerForked",
     "WorkerStopped",
 ]
 
