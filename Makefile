@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/lock.txt
+BENCH_VENV := build/bench-venv
+BENCH_LOCK := requirements/bench.txt
 
 MAKEFLAGS += --no-print-directory --warn-undefined-variables
 .SHELLFLAGS := -euc
@@ -19,12 +21,13 @@ MAKEFLAGS += --no-print-directory --warn-undefined-variables
 digest = $(shell { $(PYTHON) -VV; cat $(1); } | git hash-object --stdin)
 LOCKED := $(VENV)/.locked-$(call digest,$(LOCK))
 INSTALLED := $(VENV)/.installed-$(call digest,$(LOCK) pyproject.toml)
+BENCH_LOCKED := $(BENCH_VENV)/.locked-$(call digest,$(BENCH_LOCK))
 
 # PIP_CONFIG_FILE and friends stay the user's own: an index, a proxy or a certificate is theirs to set.
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -qq
 
-.PHONY: help setup report deep sabotage test check fmt lock clean
+.PHONY: help setup report deep sabotage test check fmt bench lock clean
 
 help: ## list the habits of this repository
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1\t\2/p' Makefile
@@ -34,6 +37,7 @@ setup: $(INSTALLED) ## make .venv from the lock (quick when nothing changed)
 
 report: setup ## run the whole chain of evidence and write reports/
 	@$(BIN)/jurat audit $(AUDIT_FLAGS)
+	@$(BIN)/python -m benchmarks --tables
 
 deep: setup ## run the deep campaign (large budgets) and write reports/deep/
 	@$(BIN)/jurat audit --profile deep $(AUDIT_FLAGS)
@@ -54,13 +58,15 @@ fmt: setup ## format the code, and fix what the linter can fix
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
 
-lock: ## resolve pyproject.toml anew into the hashed lock (UPGRADE=1: newest of everything)
+bench: setup $(BENCH_LOCKED) ## measure and write docs/measured.json and .md, about five minutes (QUICK=1: a smoke run)
+	@$(BIN)/python -m benchmarks --others $(BENCH_VENV)/bin/python $(if $(QUICK),--quick)
+
+lock: ## resolve pyproject.toml anew into the hashed locks (UPGRADE=1: newest of everything)
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/python -m pip --disable-pip-version-check install -qq 'uv>=0.13,<0.14'
-	@build/lock/bin/uv pip compile pyproject.toml --quiet --system-certs --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
-		$(if $(UPGRADE),--upgrade) --output-file $(LOCK)
-	@echo '$(LOCK) is up to date'
+	@$(COMPILE) --extra dev --output-file $(LOCK)
+	@$(COMPILE) --extra bench --output-file $(BENCH_LOCK)
+	@echo '$(LOCK) and $(BENCH_LOCK) are up to date'
 
 clean: ## remove everything that a target here has made, except the committed report
 	rm -rf $(VENV) build dist examples/settlement/out reports/run.json reports/junit.xml
@@ -68,6 +74,10 @@ clean: ## remove everything that a target here has made, except the committed re
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UPGRADE ?=
+COMPILE = build/lock/bin/uv pip compile pyproject.toml --quiet --system-certs --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+# QUICK=1 makes `make bench` a smoke run, whose figures mean nothing and go to build/bench/.
+QUICK ?=
 # Such as AUDIT_FLAGS=--no-cache, which asks TLC everything again.
 AUDIT_FLAGS ?=
 
@@ -83,4 +93,11 @@ $(LOCKED):
 $(INSTALLED): $(LOCKED)
 	@rm -f $(VENV)/.installed-*
 	@$(INSTALL) --no-build-isolation --no-deps --no-index -e .
+	@touch $@
+
+# What the worker is compared with, apart from what it is tested with.
+$(BENCH_LOCKED): $(LOCKED)
+	@echo 'bench: filling $(BENCH_VENV) from $(BENCH_LOCK)'
+	@$(BIN)/python -m venv --clear $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip --disable-pip-version-check install -qq --require-hashes -r $(BENCH_LOCK)
 	@touch $@

@@ -20,6 +20,7 @@ from tests.repo import promises
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(promises.ROOTS)
+LOCKS = ["lock.txt", "bench.txt"]
 
 
 def sources(package: str) -> list[Path]:
@@ -50,9 +51,12 @@ def pyproject() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def wanted() -> list[str]:
-    """All that the project asks for: to run, to be checked, to be built."""
+def wanted(lock: str) -> list[str]:
+    """All that the project asks for: in one lock to be measured, in the other everything else."""
     extras: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]
+    measured = extras.pop("bench")
+    if lock == "bench.txt":
+        return measured
     backend: list[str] = pyproject()["build-system"]["requires"]
     return [*(requirement for extra in extras.values() for requirement in extra), *backend]
 
@@ -211,9 +215,10 @@ def test_a_path_of_the_project_is_no_trace() -> None:
 # What is installed ------------------------------------------------------------------------------------
 
 
-def test_the_lock_is_exact_and_says_nothing_of_where() -> None:
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_lock_is_exact_and_says_nothing_of_where(name: str) -> None:
     """Each requirement has one version and a hash; no index, no address, no option."""
-    lock = (ROOT / "requirements" / "lock.txt").read_text()
+    lock = (ROOT / "requirements" / name).read_text()
     assert promises.lock_errors(lock) == []
     assert "==" in lock
 
@@ -236,11 +241,12 @@ def test_a_loose_line_of_the_lock_is_found(offence: str, finding: str) -> None:
     assert found[0].startswith(finding)
 
 
-def test_the_lock_fits_the_project() -> None:
+@pytest.mark.parametrize("name", LOCKS)
+def test_the_lock_fits_the_project(name: str) -> None:
     """Whoever changes a bound in pyproject.toml runs `make lock`."""
-    lock = (ROOT / "requirements" / "lock.txt").read_text()
-    assert promises.unlocked(wanted(), lock) == []
-    assert promises.unbounded(wanted()) == []
+    lock = (ROOT / "requirements" / name).read_text()
+    assert promises.unlocked(wanted(name), lock) == []
+    assert promises.unbounded(wanted(name)) == []
 
 
 def test_a_lock_that_is_behind_is_found() -> None:
