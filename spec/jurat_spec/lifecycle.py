@@ -33,7 +33,7 @@ must live here in this file".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import product
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
@@ -114,28 +114,44 @@ Argument = str | int | Outcome | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a worker was built with."""
+    """What a worker was built with, or told since.
+
+    What is said of each queue is one number if it is the same for all, and as many as there are queues if
+    it is not.  A model has the one, a log the other.
+    """
 
     threads: int
     """Functions that may run at once."""
     queue_max: int | None
     """Tasks that may wait at once; None is no limit."""
     max_retries: int = 0
-    """Attempts after the first; 0 is one attempt."""
+    """Attempts after the first; 0 is one attempt.  A task's terms may say otherwise."""
     retry_timeouts: bool = False
-    """Whether an attempt that timed out may be followed by another."""
+    """Whether an attempt that timed out may be followed by another.  A task's terms may say otherwise."""
     burst: int | None = None
     """Permits that the worker's limiter holds at most; None is no limiter."""
     queues: int = 1
     """How many there are; a queue is a number from 1."""
     queue_burst: int | None = None
     """Permits that the limiter of each queue holds at most; None is no limiter."""
+    queue_bursts: tuple[int | None, ...] = ()
+    """The same queue by queue, the first one first, if they are not alike."""
     per_queue: int | None = None
     """Tasks of one queue that may run at once; None is no cap."""
+    queue_caps: tuple[int | None, ...] = ()
+    """The same queue by queue, the first one first, if they are not alike."""
     per_key: int | None = None
     """Tasks with one concurrency key that may run at once; None is no cap."""
     retention: bool = False
     """Whether tasks that ended are forgotten in the end."""
+
+    def burst_of(self, queue: int) -> int | None:
+        """Permits that the limiter of a queue holds at most; None is no limiter."""
+        return self.queue_bursts[queue - 1] if self.queue_bursts else self.queue_burst
+
+    def cap_of(self, queue: int) -> int | None:
+        """Tasks of a queue that may run at once; None is no cap."""
+        return self.queue_caps[queue - 1] if self.queue_caps else self.per_queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +171,10 @@ class Terms:
     concurrency_key: str | None = None
     key: str | None = None
     """The idempotency key."""
+    max_retries: int | None = None
+    """Attempts after the first; None is what the worker was built with."""
+    retry_timeouts: bool | None = None
+    """Whether an attempt that timed out may be followed by another; None as with `max_retries`."""
 
 
 # --------------------------------------------------------------------- the records
@@ -193,6 +213,72 @@ class TaskRecord:
         )
 
 
+_Entry = tuple[int, int, TaskRecord]
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """The queued tasks of one queue, the most urgent first.
+
+    A start must not look at all that wait.  A task that is no longer queued, or whose deadline has passed,
+    leaves when it surfaces, and not before.  One whose concurrency key is at its cap is put aside when it
+    surfaces.  Of those that are aside with a key the most urgent comes back when a task with this key stops
+    running, and the next one when that one has left.  So while a key is under its cap, one of its tasks is
+    not aside, and none that is aside is more urgent.
+    """
+
+    heap: list[_Entry] = field(default_factory=list)
+    aside: dict[str, list[_Entry]] = field(default_factory=dict)
+    """Heaps by concurrency key."""
+    size: int = 0
+    """Entries in all heaps."""
+
+    def add(self, task: TaskRecord, waiting: int) -> None:
+        """It is queued.  No more is kept than twice what waits, and a few."""
+        if self.size > 2 * waiting + 16:
+            self._tidy()
+        self.size += 1
+        heappush(self.heap, (task.terms.priority, task.number, task))
+
+    def first(self, worker: WorkerRecord) -> TaskRecord | None:
+        """The most urgent one whose deadline has not passed, and whose concurrency key is under its cap."""
+        while self.heap:
+            entry = self.heap[0]
+            task = entry[2]
+            key = task.terms.concurrency_key
+            if task.status == "queued" and not task.overdue:
+                if key is None or _key_is_under_cap(worker, key):
+                    return task
+                heappush(self.aside.setdefault(key, []), heappop(self.heap))
+            else:
+                heappop(self.heap)
+                self.size -= 1
+                if key is not None:
+                    self.bring_back(key)
+        return None
+
+    def bring_back(self, key: str) -> None:
+        """The most urgent of those that are aside with this key is so no longer."""
+        aside = self.aside.get(key)
+        while aside:
+            entry = heappop(aside)
+            if entry[2].status == "queued" and not entry[2].overdue:
+                heappush(self.heap, entry)
+                break
+            self.size -= 1
+        if aside is not None and not aside:
+            del self.aside[key]
+
+    def _tidy(self) -> None:
+        """Keep each task that is queued once, and none aside."""
+        entries = [entry for heap in (self.heap, *self.aside.values()) for entry in heap]
+        kept = {entry[1]: entry for entry in entries if entry[2].status == "queued" and not entry[2].overdue}
+        self.heap = list(kept.values())
+        heapify(self.heap)
+        self.aside.clear()
+        self.size = len(self.heap)
+
+
 @dataclass(slots=True, eq=False)
 class WorkerRecord:
     """What the rule knows of the worker: its fields, sums over its tasks, and their order."""
@@ -226,8 +312,8 @@ class WorkerRecord:
     """Running tasks by concurrency key."""
     keys: dict[str, int] = field(default_factory=dict)
     """Retained tasks by idempotency key."""
-    orders: dict[int, list[tuple[int, int, TaskRecord]]] = field(default_factory=dict)
-    """By queue, a heap of its queued tasks; those that are no longer queued leave when they surface."""
+    orders: dict[int, Order] = field(default_factory=dict)
+    """By queue, the order of its queued tasks."""
 
     @classmethod
     def fresh(cls, config: Config) -> WorkerRecord:
@@ -235,7 +321,7 @@ class WorkerRecord:
         return cls(
             config,
             permits=config.burst or 0,
-            queue_permits=[config.queue_burst or 0] * config.queues,
+            queue_permits=[config.burst_of(queue) or 0 for queue in range(1, config.queues + 1)],
             threads=config.threads,
             peak=config.threads,
         )
@@ -268,27 +354,36 @@ class WorkerRecord:
             if status in WAITING:
                 self.waiting += sign
                 if sign > 0 and status == "queued":
-                    order = self.orders.setdefault(terms.queue, [])
-                    heappush(order, (terms.priority, task.number, task))
+                    self.put_in_order(task)
             else:
                 _add(self.running_in, terms.queue, sign)
-                if terms.concurrency_key is not None:
-                    _add(self.running_with, terms.concurrency_key, sign)
+                if (key := terms.concurrency_key) is not None:
+                    _add(self.running_with, key, sign)
+                    if sign < 0:
+                        for order in self.orders.values():
+                            order.bring_back(key)
+
+    def put_in_order(self, task: TaskRecord) -> None:
+        """It waits for a start, in the order of its queue.  To be there twice does not matter."""
+        order = self.orders.get(task.terms.queue)
+        if order is None:
+            order = self.orders[task.terms.queue] = Order()
+        order.add(task, self.waiting)
 
     def is_next(self, task: TaskRecord) -> bool:
-        """Whether it is the most urgent of the tasks in its queue that may start."""
-        order = self.orders.get(task.terms.queue, [])
-        aside = []
-        while order:
-            if (one := order[0][2]).status == "queued":
-                if _may_start(self, one):
-                    break
-                aside.append(order[0])
-            heappop(order)
-        found = order[0][2] if order else None
-        for entry in aside:
-            heappush(order, entry)
-        return found is task
+        """Whether it is the most urgent of the tasks in its queue that may start.
+
+        The deadline and the concurrency key are each task's own.  Whatever else a start needs is there for
+        all tasks of a queue or for none, and the guards before this one have seen to it.
+        """
+        order = self.orders.get(task.terms.queue)
+        return order is not None and order.first(self) is task
+
+    def can_give(self, queue: int) -> bool:
+        """Whether a queue has a task that may start."""
+        order = self.orders.get(queue)
+        first = None if order is None else order.first(self)
+        return first is not None and all(guard.test(self, first, None) for guard in may_start)
 
 
 def _add(counts: dict[K, int], key: K, sign: int) -> None:
@@ -416,7 +511,7 @@ def _is_requested(worker: WorkerRecord, task: TaskRecord) -> bool:
     return task.reason != "none" or worker.phase == "stopping"
 
 
-def _is_doomed(worker: WorkerRecord, task: TaskRecord) -> bool:
+def _is_doomed(worker: WorkerRecord, task: TaskRecord, _: Argument) -> bool:
     if task.status not in WAITING:
         return False
     if worker.phase == "draining":
@@ -424,40 +519,46 @@ def _is_doomed(worker: WorkerRecord, task: TaskRecord) -> bool:
     return worker.phase == "stopping"
 
 
-def _below(count: int, cap: int | None) -> bool:
-    return cap is None or count < cap
-
-
-def _has_permits(worker: WorkerRecord, task: TaskRecord) -> bool:
+def _has_permits(worker: WorkerRecord, task: TaskRecord, _: Argument) -> bool:
     config = worker.config
+    queue = task.terms.queue
     return (config.burst is None or worker.permits > 0) and (
-        config.queue_burst is None or worker.queue_permits[task.terms.queue - 1] > 0
+        config.burst_of(queue) is None or worker.queue_permits[queue - 1] > 0
     )
 
 
-def _under_caps(worker: WorkerRecord, task: TaskRecord) -> bool:
+def _under_caps(worker: WorkerRecord, task: TaskRecord, _: Argument) -> bool:
     queue, key = task.terms.queue, task.terms.concurrency_key
-    return _below(worker.running_in.get(queue, 0), worker.config.per_queue) and (
-        key is None or _below(worker.running_with.get(key, 0), worker.config.per_key)
+    cap = worker.config.cap_of(queue)
+    return (cap is None or worker.running_in.get(queue, 0) < cap) and (
+        key is None or _key_is_under_cap(worker, key)
     )
+
+
+def _key_is_under_cap(worker: WorkerRecord, key: str) -> bool:
+    cap = worker.config.per_key
+    return cap is None or worker.running_with.get(key, 0) < cap
 
 
 def _is_not_full(worker: WorkerRecord, which: Argument) -> bool:
     assert isinstance(which, int)  # noqa: S101 - each row that asks has numbers as arguments
     if which == THE_WORKER:
         return worker.config.burst is not None and worker.permits < worker.config.burst
-    burst = worker.config.queue_burst
+    burst = worker.config.burst_of(which)
     return burst is not None and worker.queue_permits[which - 1] < burst
-
-
-def _may_start(worker: WorkerRecord, task: TaskRecord) -> bool:
-    """But for the order."""
-    return all(guard.test(worker, task, None) for guard in may_start)
 
 
 def _can_retry(worker: WorkerRecord, task: TaskRecord, outcome: Argument) -> bool:
     assert isinstance(outcome, Outcome)  # noqa: S101 - each row that asks has outcomes as arguments
-    return outcome.next == "before" and task.attempts <= worker.config.max_retries
+    its_own = task.terms.max_retries
+    return outcome.next == "before" and task.attempts <= (
+        worker.config.max_retries if its_own is None else its_own
+    )
+
+
+def _retries_timeouts(worker: WorkerRecord, task: TaskRecord) -> bool:
+    its_own = task.terms.retry_timeouts
+    return worker.config.retry_timeouts if its_own is None else its_own
 
 
 def _first_answer(worker: WorkerRecord, reason: Argument) -> bool:
@@ -494,7 +595,7 @@ refused = Guard(
 )
 doomed = Guard(
     "the shutdown has decided that it will not run",
-    lambda w, t, x: _is_doomed(w, t),
+    _is_doomed,
     "no shutdown has decided that it will not run",
 )
 overdue = Guard("its deadline has passed", lambda w, t, x: t.overdue, "its deadline has not passed")
@@ -503,10 +604,8 @@ unpaused = Guard(
     "neither its queue nor the worker is paused",
     lambda w, t, x: not w.paused or not (THE_WORKER in w.paused or t.terms.queue in w.paused),
 )
-under_caps = Guard(
-    "its queue and its concurrency key are under their caps", lambda w, t, x: _under_caps(w, t)
-)
-permit = Guard("each limiter that applies has a permit", lambda w, t, x: _has_permits(w, t))
+under_caps = Guard("its queue and its concurrency key are under their caps", _under_caps)
+permit = Guard("each limiter that applies has a permit", _has_permits)
 may_start = (~doomed, ~overdue, slot, unpaused, under_caps, permit)
 its_turn = Guard(
     "of the tasks in its queue that may start it has the lowest priority number, then admission number",
@@ -535,7 +634,7 @@ times_out_for_good = Guard(
     "its deadline has passed, or it was asked to come back early, or the policy does not retry timeouts, "
     "or no attempt is left, or the next one is not before the deadline",
     lambda w, t, x: (
-        t.overdue or _is_requested(w, t) or not w.config.retry_timeouts or not _can_retry(w, t, x)
+        t.overdue or _is_requested(w, t) or not _retries_timeouts(w, t) or not _can_retry(w, t, x)
     ),
     "its deadline has not passed, it was not asked to come back early, the policy retries timeouts, "
     "an attempt is left, and the next one is before the deadline",
@@ -609,7 +708,7 @@ def start(worker: WorkerRecord, task: TaskRecord, _: Argument) -> None:
     worker.threads_taken += 1
     if worker.config.burst is not None:
         worker.permits -= 1
-    if worker.config.queue_burst is not None:
+    if worker.config.burst_of(task.terms.queue) is not None:
         worker.queue_permits[task.terms.queue - 1] -= 1
 
 

@@ -6,6 +6,8 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jurat_spec.lifecycle import (
     ACTIONS,
@@ -13,6 +15,7 @@ from jurat_spec.lifecycle import (
     STATUSES,
     TERMINAL,
     Action,
+    Argument,
     Config,
     Guard,
     Outcome,
@@ -207,6 +210,107 @@ def test_the_most_urgent_that_may_start_is_next() -> None:
     ACTIONS["Start"].apply(worker, tasks[4], None)
     assert turns() == [1]
     assert turns() == [1]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("Submit"), st.integers(0, 3), st.sampled_from([None, "c", "d"])),
+            st.tuples(
+                st.sampled_from(
+                    ["Start", "Start", "Retry", "BecomeDue", "Complete", "Cancel", "DeadlinePasses"]
+                ),
+                st.integers(0, 20),
+                st.none(),
+            ),
+        ),
+        max_size=120,
+    ),
+    st.sampled_from([1, 2, None]),
+)
+def test_the_order_is_that_of_all_tasks_that_wait(
+    steps: list[tuple[str, int, str | None]], per_key: int | None
+) -> None:
+    """However it was kept: the least of those that may start, looked for afresh after each step."""
+    worker = WorkerRecord.fresh(Config(threads=9, queue_max=None, max_retries=9, per_key=per_key))
+    tasks: list[TaskRecord] = []
+    for name, number, key in steps:
+        if name == "Submit":
+            terms = Terms(priority=number, concurrency_key=key, deadline=True)
+            tasks.append(TaskRecord(len(tasks) + 1, terms))
+            ACTIONS["Submit"].apply(worker, tasks[-1], None)
+        elif tasks:
+            action, task = ACTIONS[name], tasks[number % len(tasks)]
+            argument = TOLD.get(name)
+            if action.refusal(worker, task, argument) is None:
+                action.apply(worker, task, argument)
+        may = [
+            task for task in tasks if task.status == "queued" and not task.overdue and _has_key(worker, task)
+        ]
+        first = min(may, key=lambda task: (task.terms.priority, task.number), default=None)
+        assert [task for task in tasks if worker.is_next(task)] == ([] if first is None else [first])
+        assert worker.can_give(1) == (first is not None and worker.threads_taken < 9)
+        order = worker.orders.get(1)
+        assert order is None or len(order.heap) + sum(map(len, order.aside.values())) == order.size
+
+
+TOLD: dict[str, Argument] = {
+    "Retry": Outcome("raised", True),
+    "Complete": Outcome("returned"),
+    "Cancel": "user",
+}
+
+
+def _has_key(worker: WorkerRecord, task: TaskRecord) -> bool:
+    """Whether the concurrency key is under its cap."""
+    cap, key = worker.config.per_key, task.terms.concurrency_key
+    return cap is None or key is None or worker.running_with.get(key, 0) < cap
+
+
+def test_the_order_keeps_no_more_than_twice_what_waits() -> None:
+    """And a few: what has gone without surfacing is thrown away, aside or not."""
+    worker = WorkerRecord.fresh(Config(threads=9, queue_max=None, per_key=1))
+    first = TaskRecord(1, Terms(concurrency_key="c"))
+    ACTIONS["Submit"].apply(worker, first, None)
+    ACTIONS["Start"].apply(worker, first, None)
+    for number in range(2, 200):
+        task = TaskRecord(number, Terms(concurrency_key="c"))
+        ACTIONS["Submit"].apply(worker, task, None)
+        assert not worker.is_next(task)
+        ACTIONS["Cancel"].apply(worker, task, "user")
+    assert worker.orders[1].size < 30
+
+
+def test_what_is_said_queue_by_queue_is_what_is_said_of_all() -> None:
+    """If it is the same: the graphs are equal.  If it is not, each queue has its own."""
+    terms = (Terms(queue=1), Terms(queue=1), Terms(queue=2))
+    alike = Config(threads=2, queue_max=None, queues=2, queue_burst=2, per_queue=1)
+    each = Config(threads=2, queue_max=None, queues=2, queue_bursts=(2, 2), queue_caps=(1, 1))
+    assert walk(Lifecycle(alike, terms)).edges == walk(Lifecycle(each, terms)).edges
+    other = Config(threads=3, queue_max=None, queues=2, queue_bursts=(None, 1), queue_caps=(1, None))
+    states = walk(Lifecycle(other, terms)).states
+    assert {state.queue_permits for state in states} == {(0, 0), (0, 1)}
+    assert not any(state.status[:2] == ("running", "running") for state in states)
+    assert any(state.status[1:] == ("running", "running") for state in states)
+
+
+def test_the_terms_of_a_task_may_say_how_often_it_is_retried() -> None:
+    """And whether after a timeout: else it is as the worker was built."""
+    worker = WorkerRecord.fresh(Config(threads=9, queue_max=None, max_retries=1, retry_timeouts=True))
+    outcome = Outcome("raised", True)
+
+    def after(terms: Terms, *, late: bool) -> set[str]:
+        task = TaskRecord(1, terms, "running", 1, executing=1, attempt_over=late)
+        return {
+            row.name for row in ACTIONS.values() if row.is_outcome and not row.refusal(worker, task, outcome)
+        }
+
+    assert after(Terms(), late=False) == {"Retry"}
+    assert after(Terms(max_retries=0), late=False) == {"Fail"}
+    assert after(Terms(max_retries=2), late=False) == {"Retry"}
+    assert after(Terms(), late=True) == {"TimeOutRetry"}
+    assert after(Terms(max_retries=0), late=True) == {"TimeOut"}
+    assert after(Terms(retry_timeouts=False), late=True) == {"TimeOut"}
 
 
 def test_a_task_that_is_cancelled_while_it_waits_for_a_permit_in_a_drain() -> None:
