@@ -267,6 +267,20 @@ def _has_key(worker: WorkerRecord, task: TaskRecord) -> bool:
     return cap is None or key is None or worker.running_with.get(key, 0) < cap
 
 
+def test_one_that_was_brought_back_and_left_is_followed_by_the_next_behind_its_key() -> None:
+    """Two wait behind a key; its task ends, and the first of the two is cancelled before it surfaces."""
+    worker = WorkerRecord.fresh(Config(threads=9, queue_max=None, per_key=1))
+    tasks = [TaskRecord(number, Terms(concurrency_key="c")) for number in (1, 2, 3)]
+    tasks.append(TaskRecord(4, Terms(priority=9)))
+    for task in tasks:
+        ACTIONS["Submit"].apply(worker, task, None)
+    ACTIONS["Start"].apply(worker, tasks[0], None)
+    assert worker.is_next(tasks[3])
+    ACTIONS["Complete"].apply(worker, tasks[0], Outcome("returned"))
+    ACTIONS["Cancel"].apply(worker, tasks[1], "user")
+    assert worker.is_next(tasks[2])
+
+
 def test_the_order_keeps_no_more_than_twice_what_waits() -> None:
     """And a few: what has gone without surfacing is thrown away, aside or not."""
     worker = WorkerRecord.fresh(Config(threads=9, queue_max=None, per_key=1))

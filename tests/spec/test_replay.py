@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import gc
 import json
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jurat_spec import arithmetic
 from jurat_spec.lifecycle import ACTIONS
 from jurat_spec.replay import LOGGED, Event, LoggedTask, NotABehaviour, Replay, replay
+
+if TYPE_CHECKING:
+    from random import Random
 
 INIT: Event = (0, "Init", 0, 0, {"threads": 1, "queue_max": 2, "grace_ns": 10})
 
@@ -851,6 +857,89 @@ def test_the_queues_give_starts_by_their_weights() -> None:
     assert turns(init, "aabb", (2, "SetWeight", 0, 0, ("a", 1))) == "abab"
 
 
+RATES: dict[str, tuple[Fraction, int]] = {"a": (Fraction(2, 5), 2), "b": (Fraction(1, 4), 1)}
+WEIGHTS = (3, 1)
+BUSY = told(
+    threads=4,
+    rate=[1, 2, 3],
+    key_cap=1,
+    queues=[queue("a", WEIGHTS[0], 3, [2, 5, 2]), queue("b", WEIGHTS[1], 2, [1, 4, 1])],
+)
+
+
+@dataclasses.dataclass
+class Onlooker:
+    """Knows which task is next from what has happened, and from the laws."""
+
+    started: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+    picks: list[arithmetic.Pick] = dataclasses.field(default_factory=list)
+
+    def next(self, tasks: dict[int, LoggedTask], at: int) -> int | None:
+        """The task that is next at this instant, if one is."""
+        running = [task for task in tasks.values() if task.status == "running"]
+        if len(running) == 4 or not self.permitted("ab", at, Fraction(1, 2), 3):
+            return None
+        firsts = {}
+        for place, name in enumerate("ab"):
+            mine = [task for task in tasks.values() if task.terms.queue == place + 1]
+            able = [
+                (task.terms.priority, task.number)
+                for task in mine
+                if task.status == "queued"
+                and (task.deadline_ns is None or at < task.deadline_ns)
+                and (
+                    task.terms.concurrency_key not in {one.terms.concurrency_key for one in running} - {None}
+                )
+            ]
+            busy = sum(task.status == "running" for task in mine)
+            if able and busy < (3, 2)[place] and self.permitted(name, at, *RATES[name]):
+                firsts[place] = min(able)[1]
+        place_picked = arithmetic.next_pick(WEIGHTS, tuple(self.picks), frozenset(firsts))
+        if place_picked is None:
+            return None
+        self.picks.append(arithmetic.Pick(frozenset(firsts), place_picked))
+        self.started.append((at, "ab"[place_picked]))
+        return firsts[place_picked]
+
+    def permitted(self, names: str, at: int, rate: Fraction, burst: int) -> bool:
+        """By the law of the window."""
+        return arithmetic.permitted(
+            tuple([instant for instant, name in self.started if name in names]), at, rate, burst
+        )
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_at_each_instant_the_task_that_may_start_is_the_one_that_an_onlooker_names(random: Random) -> None:
+    """Two queues with weights, caps and limiters, a limiter of the worker, priorities, keys and deadlines."""
+    state, onlooker, at, number = Replay(), Onlooker(), 0, 0
+    state.step(BUSY)
+    for _ in range(60):
+        at += random.choice((0, 0, 1, 2))
+        if random.random() < 0.6:
+            number += 1
+            terms = {
+                "queue": random.choice("ab"),
+                "priority": random.randrange(3),
+                "concurrency_key": random.choice((None, None, "c", "d")),
+                "deadline_ns": random.choice((None, at + random.randrange(9))),
+            }
+            state.step((at, "Submit", number, 0, terms))
+        running = [task for task in state.tasks.values() if task.status == "running"]
+        if running and random.random() < 0.5:
+            task = random.choice(running)
+            late = task.deadline_ns is not None and at >= task.deadline_ns
+            name, detail = ("TimeOut", (None, at, None)) if late else ("Complete", at)
+            state.step((at, name, task.number, 1, detail))
+        named = onlooker.next(state.tasks, at)
+        queued = [task.number for task in state.tasks.values() if task.status == "queued"]
+        for other in queued:
+            if other != named:
+                assert not accepts(state, (at, "Start", other, 1, None))
+        if named is not None:
+            state.step((at, "Start", named, 1, None))
+
+
 # ---------------------------------------------------------------------- nothing is trusted
 
 
@@ -968,6 +1057,18 @@ def test_time_that_a_refused_event_would_have_let_pass_has_not_passed() -> None:
     with pytest.raises(NotABehaviour):
         state.step((70, "Complete", 2, 1, 50))
     state.step((70, "Complete", 2, 1, 49))
+
+
+def test_a_deadline_that_has_not_passed_after_all_leaves_the_order_as_it_was() -> None:
+    """The refused event has looked for the next task, at an instant at which the first one was overdue."""
+    state = Replay()
+    for event in submitted({"deadline_ns": 50}, None, None):
+        state.step(event)
+    for at, number in ((60, 3), (40, 2)):
+        with pytest.raises(NotABehaviour) as caught:
+            state.step((at, "Start", number, 1, None))
+        assert caught.value.guard == ITS_TURN
+    state.step((40, "Start", 1, 1, None))
 
 
 # ------------------------------------------------------------------------ what it costs
