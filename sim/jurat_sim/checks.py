@@ -12,7 +12,8 @@
 * `handles`: what a caller is told (status, attempts, result or exception, refusal) is what
   the log says;
 * `shutdown`: after a stop every task is terminal, the handle says done and its report
-  names the right tasks; no thread is left but those whose function is still out.
+  names the right tasks; no thread is left but those whose function is still out;
+* `results`: what subscribers got, and what they are told of it, agrees with the log.
 
 Only the specification is asked what is allowed.  Nothing here knows a rule of its own.
 """
@@ -30,7 +31,7 @@ from .runtime import Ending
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .stage import Closing, Stage, Submission
+    from .stage import Closing, Listener, Stage, Submission
 
 STEP_BOUND = "step bound"
 """The property that is not one: the run was cut short, and nothing follows from it."""
@@ -68,6 +69,7 @@ def check(stage: Stage) -> list[Finding]:
     if over and conforms:
         findings += _handles(stage, replay, numbers)
         findings += _shutdown(stage, replay)
+        findings += _results(stage)
     return findings
 
 
@@ -239,4 +241,52 @@ def _report(stage: Stage, closing: Closing) -> Iterator[Finding]:
     if told != logged:
         yield Finding(
             "shutdown: report", f"finished, cancelled, abandoned are {told}, and by the log {logged}"
+        )
+
+
+_ENDS = ("Complete", "Fail", "Cancel", "AcknowledgeCancel", "ShutdownCancel", "Abandon")
+"""The events after which a task is terminal."""
+
+
+def _results(stage: Stage) -> Iterator[Finding]:
+    """What holds for each subscription when the run is over and its readers have read to the end."""
+    for number, listener in enumerate(stage.listeners):
+        yield from _accounts(number, listener)
+        begun, known = (_ended(stage, since) for since in listener.since)
+        if not _in_order(listener.got, begun):
+            yield Finding(
+                "results: order",
+                f"subscription {number} got {listener.got}, and since it subscribed ended {begun}",
+            )
+        accounts = listener.subscription.accounts()
+        told = accounts.published + accounts.withdrawn
+        least = 0 if listener.closed or not stage.closings else len(known)
+        if not least <= told <= len(begun):
+            yield Finding(
+                "results: each terminal task once or counted",
+                f"{told} were published to subscription {number}, and since it subscribed ended {begun}",
+            )
+
+
+def _ended(stage: Stage, since: int) -> list[int]:
+    """The tasks that ended after this place of the log, in order."""
+    return [event[2] for event in stage.log[since:] if event[1] in _ENDS]
+
+
+def _in_order(got: list[int], ended: list[int]) -> bool:
+    """What was got is what ended, in its order, with gaps perhaps."""
+    rest = iter(ended)
+    return all(task in rest for task in got)
+
+
+def _accounts(number: int, listener: Listener) -> Iterator[Finding]:
+    """Delivered, dropped and pending are all that was published, at every look."""
+    last = listener.subscription.accounts()
+    for accounts in (*listener.looks, last):
+        if accounts.delivered + accounts.dropped + accounts.pending != accounts.published:
+            yield Finding("results: accounting", f"subscription {number} says {accounts}")
+            return
+    if last.delivered != len(listener.got) or last.pending:
+        yield Finding(
+            "results: accounting", f"subscription {number} got {listener.got} in the end, and says {last}"
         )

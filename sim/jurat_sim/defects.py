@@ -240,6 +240,118 @@ _ENTRIES = (
         ),
     ),
     Defect(
+        id="D23",
+        title="results of tasks that end during a hard stop vanish, uncounted",
+        breaks=("RS-1", "RS-2"),
+        scenario="results_race",
+        note="the herald ends as soon as it hears of the stop, and leaves what it has just taken",
+        patches=(
+            _patch(
+                "_results",
+                """
+    return None if batch else stopped
+""",
+                """
+    return stopped if stopped or not batch else None
+""",
+            ),
+            _patch(
+                "_results",
+                """
+    batch, stopped = _steps.hear(core, gate, [], listened=bool(audience))
+    for entry in batch:
+""",
+                """
+    batch, stopped = _steps.hear(core, gate, [], listened=bool(audience))
+    for entry in [it for it in batch if not stopped or isinstance(it, Subscription)]:
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D24",
+        title="who drops the oldest evicts it without counting",
+        breaks=("RS-2",),
+        scenario="results_race",
+        patches=(
+            _patch(
+                "_results",
+                """
+                its._dropped += 1
+                if its._evicts:
+""",
+                """
+                if not its._evicts:
+                    its._dropped += 1
+                else:
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D25",
+        title="subscribers compete for one stream: what one gets the others do not",
+        breaks=("RS-1", "GR-1"),
+        scenario="results_race",
+        patches=(
+            _patch(
+                "_results",
+                """
+        for its in audience:
+            now = core.now()
+""",
+                """
+        for its in [audience[entry._number % len(audience)]]:
+            now = core.now()
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D26",
+        title="the publisher waits for ever for a slow subscriber",
+        breaks=("RS-2", "SD-4"),
+        scenario="results_race",
+        note="the bound of an offer is not looked at",
+        patches=(
+            _patch(
+                "_results",
+                """
+        until = _give_up_all(audience, now)
+        if until is not None:
+            gate.wait_for(until - now)
+""",
+                """
+        if any(its._in_flight for its in audience):
+            gate.wait()
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="D27",
+        title="a subscription is closed while the publisher delivers to it",
+        breaks=("SD-3",),
+        scenario="results_race",
+        note="whether it is closed is looked at before its lock is taken",
+        patches=(
+            _patch(
+                "_results",
+                """
+    gates: Iterable[Gate] = NO_GATES
+    with its._lock:
+        if not its._unsubscribed:
+""",
+                """
+    gates: Iterable[Gate] = NO_GATES
+    closed = its._unsubscribed
+    with its._lock:
+        if not closed:
+""",
+            ),
+        ),
+    ),
+    Defect(
         id="D35",
         title="a task ends its thread with SystemExit: a slot is lost, and the stop hangs",
         breaks=("SD-4", "NF-1"),

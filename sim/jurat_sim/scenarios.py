@@ -206,6 +206,80 @@ def drain_with_stuck_task(stage: Stage) -> None:
     stage.client("hurrier", hurrier)
 
 
+@_scenario
+def results_race(stage: Stage) -> None:
+    """Tasks end in every way while subscribers read, look on, come late and go.
+
+    Each subscription has room for one result.  Who drops the oldest and who blocks subscribe
+    before the start, are read now and then, and to the end when the worker has stopped; until
+    then an offer to the one that blocks may be in flight, and its bound may be spent at any
+    moment.  Who drops the newest comes while tasks end, waits for a result without a timeout,
+    and closes, perhaps in the middle of a publication.  One task is cancelled, one fails, one
+    is abandoned, and one may run or be cancelled by the stop.
+    """
+    worker = stage.build_worker(threads=2, grace=timedelta(milliseconds=3))
+    door = stage.runtime.gate()
+    moment = timedelta(milliseconds=1)
+    oldest = stage.subscribe(size=1)
+    blocking = stage.subscribe(size=1, policy="block", timeout=moment)
+
+    def ignores(_: Any) -> str:
+        door.wait()
+        return "late"
+
+    first = stage.submit(lambda context: "first")
+    stage.submit(_fail)
+    stage.submit(ignores)
+
+    def reader() -> None:
+        blocking.collect(moment)
+        oldest.look()
+        blocking.collect(timedelta(0), most=1)
+
+    def stopper() -> None:
+        worker.start()
+        first.handle.cancel()
+        oldest.get()  # no timeout: an arrival that wakes nobody is missed for ever
+        stage.close(worker.stop_now())
+        door.open()
+        oldest.rest()
+        blocking.rest()
+
+    def visitor() -> None:
+        newest = stage.subscribe(size=1, policy="drop_newest")
+        stage.submit(lambda context: "last")
+        newest.get()
+        newest.close()
+
+    stage.client("reader", reader)
+    stage.client("stopper", stopper)
+    stage.client("visitor", visitor)
+
+
+@_scenario
+def subscribe_races_stop(stage: Stage) -> None:
+    """The first subscription is made while the worker is started, and while it is stopped.
+
+    So the thread that delivers is spawned with the others, or later, or when the worker has
+    stopped already, or never; a stop is done when it has ended, whoever spawned it.  A second
+    subscriber comes as well, so that only one of them may spawn it.  Both read to the end.
+    """
+    worker = stage.build_worker(threads=1)
+    stage.submit(lambda context: "first")
+
+    def stopper() -> None:
+        worker.start()
+        stage.submit(lambda context: "second")
+        stage.close(worker.stop_now())
+
+    def subscriber() -> None:
+        stage.subscribe().rest()
+
+    stage.client("stopper", stopper)
+    stage.client("subscriber", subscriber)
+    stage.client("subscriber", subscriber)
+
+
 def _wait_for(*tasks: Submission) -> None:
     """Wait without a timeout, and do not take the worker's word for it."""
     for task in tasks:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from .primitives import BenchThread
     from .runtime import BenchRuntime
@@ -62,8 +63,53 @@ class Closing:
     """When the waiting began, and when `wait` returned."""
 
 
+class Listener:
+    """A subscription, what its readers have got, and what it said of itself after each step of theirs."""
+
+    __slots__ = ("_log", "closed", "got", "looks", "since", "subscription")
+
+    def __init__(self, log: list[Any], subscribe: Callable[[], Any]) -> None:
+        self._log = log
+        before = len(log)
+        self.subscription: Any = subscribe()
+        self.since = (before, len(log))
+        """Between which places of the log it subscribed."""
+        self.got: list[int] = []
+        """The numbers of the tasks, in the order in which they were handed out."""
+        self.looks: list[Any] = []
+        self.closed = False
+
+    def get(self, timeout: timedelta | None = None) -> None:
+        """Wait for one."""
+        task = self.subscription.get(timeout)
+        self._hear([] if task is None else [task])
+
+    def collect(self, timeout: timedelta | None, most: int | None = None) -> None:
+        """Take what is there."""
+        self._hear(self.subscription.collect(timeout, most))
+
+    def rest(self) -> None:
+        """Read to the end."""
+        for task in self.subscription:
+            self._hear([task])
+
+    def close(self) -> None:
+        """Close it."""
+        self.closed = True
+        self.subscription.close()
+        self.look()
+
+    def look(self) -> None:
+        """Ask for its accounts."""
+        self.looks.append(self.subscription.accounts())
+
+    def _hear(self, tasks: list[Any]) -> None:
+        self.got += [task.number for task in tasks]
+        self.look()
+
+
 class Stage:
-    """One run's worker, clients, submissions and witness."""
+    """One run's worker, clients, submissions, listeners and witness."""
 
     def __init__(self, jurat: Any, runtime: BenchRuntime) -> None:
         self.jurat = jurat
@@ -73,6 +119,7 @@ class Stage:
         self.worker: Any = None
         self.clients: list[BenchThread] = []
         self.submissions: list[Submission] = []
+        self.listeners: list[Listener] = []
         self.witness: list[Witnessed] = []
         self.closings: list[Closing] = []
 
@@ -96,6 +143,12 @@ class Stage:
         except (self.jurat.QueueFull, self.jurat.WorkerStopped) as refusal:
             submission.refusal = type(refusal).__name__
         return submission
+
+    def subscribe(self, **options: Any) -> Listener:
+        """Subscribe to the worker's results."""
+        listener = Listener(self.log, lambda: self.worker.subscribe(**options))
+        self.listeners.append(listener)
+        return listener
 
     def close(self, shutdown: Any) -> Closing:
         """Wait for a shutdown, and look at what is left."""

@@ -37,6 +37,12 @@ def drained() -> Iterator[Stage]:
     yield from _ran(SCENARIOS["drain_with_stuck_task"])
 
 
+@pytest.fixture
+def told() -> Iterator[Stage]:
+    """The run in which three subscribers listen, of which the third leaves early."""
+    yield from _ran(SCENARIOS["results_race"])
+
+
 def _ran(scenario: Scenario) -> Iterator[Stage]:
     runtime = BenchRuntime(RunToBlock(), Pool(), seed=seed_of(scenario.name))
     stage = Stage(load().package, runtime)
@@ -217,6 +223,50 @@ def test_each_check_can_fail(drained: Stage, tamper: Callable[[Stage], None], br
     assert broken in _properties(check(drained))
 
 
+def _miscount(stage: Stage) -> None:
+    stage.listeners[0].looks[0] = replace(stage.listeners[0].looks[0], dropped=99)
+
+
+def _swallow(stage: Stage) -> None:
+    del stage.listeners[0].got[0]
+
+
+def _swap(stage: Stage) -> None:
+    stage.listeners[1].got.reverse()
+
+
+def _repeat(stage: Stage) -> None:
+    stage.listeners[1].got.append(stage.listeners[1].got[0])
+
+
+def _subscribe_earlier(stage: Stage) -> None:
+    stage.listeners[2].closed = False
+    stage.listeners[2].since = (0, 0)
+
+
+def _subscribe_later(stage: Stage) -> None:
+    stage.listeners[2].since = (len(stage.log), len(stage.log))
+    stage.listeners[2].got.clear()
+
+
+@pytest.mark.parametrize(
+    ("tamper", "broken"),
+    [
+        (_miscount, "results: accounting"),
+        (_swallow, "results: accounting"),
+        (_swap, "results: order"),
+        (_repeat, "results: order"),
+        (_subscribe_earlier, "results: each terminal task once or counted"),
+        (_subscribe_later, "results: each terminal task once or counted"),
+    ],
+)
+def test_each_check_of_results_can_fail(told: Stage, tamper: Callable[[Stage], None], broken: str) -> None:
+    """What a subscriber has got, when it subscribed, and what it was told: each matters."""
+    assert check(told) == []
+    tamper(told)
+    assert broken in _properties(check(told))
+
+
 def test_a_stuck_run_is_not_blamed_for_what_it_had_no_time_to_do(drained: Stage) -> None:
     """A start whose function was not entered yet is no disagreement, unless the run is over."""
     _never_enter(drained)
@@ -249,6 +299,11 @@ REACHED = {
         "Submit", "Reject closed", "BeginDrain", "DrainDeadline", "StopNow", "ShutdownCancel", "Abandon",
         "LateReturn", "Complete", "Stopped",
     },
+    "results_race": {
+        "Submit", "Start", "Complete", "Fail", "Cancel", "AcknowledgeCancel", "StopNow", "ShutdownCancel",
+        "Abandon", "LateReturn", "Stopped",
+    },
+    "subscribe_races_stop": {"Submit", "Start", "Complete", "StopNow", "ShutdownCancel", "Stopped"},
 }  # fmt: skip
 
 
