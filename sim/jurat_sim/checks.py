@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec.lifecycle import TERMINAL
+from jurat_spec.lifecycle import TERMINAL, TaskRecord
 from jurat_spec.replay import NotABehaviour, Replay
 
 from .findings import Finding
@@ -42,14 +42,18 @@ def check(stage: Stage) -> list[Finding]:
     runtime = stage.runtime
     findings: list[Finding] = []
     replay = Replay()
+    records: dict[int, TaskRecord] = {}
     try:
         for event in stage.log:
+            if event[1] == "Evict" and event[2] in replay.tasks:
+                records[event[2]] = replay.tasks[event[2]].copy()
             replay.step(event)
     except NotABehaviour as refused:
         findings.append(Finding(f"conformance: {_action(refused.event)}: {refused.guard}", str(refused)))
         conforms = False
     else:
         conforms = True
+        records.update(replay.tasks)
     if runtime.ending is Ending.MISUSE:
         findings.append(Finding("misuse", runtime.trouble))
     for thread in runtime.threads:
@@ -59,7 +63,7 @@ def check(stage: Stage) -> list[Finding]:
                 Finding(f"exception: {what}", f"{what} escaped from {thread.name}: {thread.error}")
             )
     over = runtime.ending is Ending.FINISHED
-    numbers = {s.handle.number: s for s in stage.submissions if s.handle is not None}
+    numbers = {s.handle.number: s for s in reversed(stage.submissions) if s.handle is not None}
     findings += _witness(stage, numbers, over=over)
     if runtime.ending is Ending.STUCK:
         findings.append(Finding("stuck", runtime.trouble))
@@ -67,8 +71,8 @@ def check(stage: Stage) -> list[Finding]:
         findings.append(Finding(STEP_BOUND, runtime.trouble))
     findings += _functions(stage)
     if over and conforms:
-        findings += _handles(stage, replay, numbers)
-        findings += _shutdown(stage, replay)
+        findings += _handles(stage, records, numbers)
+        findings += _shutdown(stage, replay, records)
         findings += _results(stage)
     return findings
 
@@ -128,7 +132,10 @@ _OUTCOMES: dict[str, str | None] = {
     "Complete": "returned",
     "Fail": "raised",
     "AcknowledgeCancel": "raised",
-    "LateReturn": None,  # either
+    "Retry": "raised",
+    "TimeOut": None,  # either, as the detail says
+    "TimeOutRetry": None,
+    "LateReturn": None,
 }
 
 
@@ -147,19 +154,21 @@ def _logged(stage: Stage, numbers: dict[int, Submission]) -> tuple[list[int], li
     return started, ended
 
 
-def _handles(stage: Stage, replay: Replay, numbers: dict[int, Submission]) -> Iterator[Finding]:
+def _handles(
+    stage: Stage, records: dict[int, TaskRecord], numbers: dict[int, Submission]
+) -> Iterator[Finding]:
     """What callers are told, against the log."""
-    if set(numbers) != set(replay.tasks):
+    if set(numbers) != set(records):
         yield Finding(
             "handles: every accepted task has one",
-            f"handles for tasks {sorted(numbers)}, the log admits {sorted(replay.tasks)}",
+            f"handles for tasks {sorted(numbers)}, the log admits {sorted(records)}",
         )
         return
     raised = sorted(_REASONS[s.refusal] for s in stage.submissions if s.refusal is not None)
     rejected = sorted(event[4] for event in stage.log if event[1] == "Reject")
     if raised != rejected:
         yield Finding("handles: refusals", f"raised for the reasons {raised}, and the log has {rejected}")
-    for number, record in replay.tasks.items():
+    for number, record in records.items():
         handle = numbers[number].handle
         told, logged = (handle.status, handle.attempts), (record.status, record.attempts)
         if told != logged:
@@ -168,7 +177,12 @@ def _handles(stage: Stage, replay: Replay, numbers: dict[int, Submission]) -> It
             yield from _outcome(stage, numbers[number], record.status, record.reason)
 
 
-_REASONS = {"WorkerStopped": "closed", "QueueFull": "full"}
+_REASONS = {
+    "WorkerStopped": "closed",
+    "QueueFull": "full",
+    "IdInUse": "id_used",
+    "KeyConflict": "key_conflict",
+}
 
 
 def _outcome(stage: Stage, submission: Submission, status: str, reason: str) -> Iterator[Finding]:
@@ -182,6 +196,8 @@ def _outcome(stage: Stage, submission: Submission, status: str, reason: str) -> 
         right = got is submission.error and got is not None
     elif status == "abandoned":
         right = isinstance(got, jurat.TaskAbandoned)
+    elif status == "timed_out":
+        right = isinstance(got, jurat.TaskTimedOut)
     else:
         right = isinstance(got, jurat.TaskCancelled) and got.reason == reason
     if not right:
@@ -191,7 +207,7 @@ def _outcome(stage: Stage, submission: Submission, status: str, reason: str) -> 
         )
 
 
-def _shutdown(stage: Stage, replay: Replay) -> Iterator[Finding]:
+def _shutdown(stage: Stage, replay: Replay, records: dict[int, TaskRecord]) -> Iterator[Finding]:
     """What holds when a shutdown is over."""
     for closing in stage.closings:
         yield from _closing(closing, stage)
@@ -203,9 +219,9 @@ def _shutdown(stage: Stage, replay: Replay) -> Iterator[Finding]:
     world = replay.world
     if world is None or world.phase != "stopped":
         yield Finding("shutdown: stopped", "a shutdown was waited for, and the log has no Stopped")
-    for number, status in replay.statuses().items():
-        if status not in TERMINAL:
-            yield Finding("shutdown: every task terminal", f"task {number} is {status} after the stop")
+    for number, record in records.items():
+        if record.status not in TERMINAL:
+            yield Finding("shutdown: every task terminal", f"task {number} is {record.status} after the stop")
 
 
 def _closing(closing: Closing, stage: Stage) -> Iterator[Finding]:
@@ -225,8 +241,9 @@ def _closing(closing: Closing, stage: Stage) -> Iterator[Finding]:
 
 def _report(stage: Stage, closing: Closing) -> Iterator[Finding]:
     """The shutdown's report, against the log from its beginning on."""
-    ends = {"Complete": 0, "Fail": 0, "Cancel": 1, "AcknowledgeCancel": 1, "ShutdownCancel": 1, "Abandon": 2}
-    logged: tuple[list[int], list[int], list[int]] = ([], [], [])
+    ends = {"Complete": 0, "Fail": 0, "Cancel": 1, "AcknowledgeCancel": 1, "ShutdownCancel": 1}
+    ends |= {"TimeOut": 2, "Expire": 2, "Abandon": 3}
+    logged: tuple[list[int], ...] = ([], [], [], [])
     shutting_down = False
     for _, action, number, _, _ in stage.log:
         if action in ("BeginDrain", "StopNow"):
@@ -235,16 +252,16 @@ def _report(stage: Stage, closing: Closing) -> Iterator[Finding]:
             logged[ends[action]].append(number)
     report = closing.shutdown.report()
     ids = {s.handle.id: s.handle.number for s in stage.submissions if s.handle is not None}
-    told = tuple(
-        [ids.get(it) for it in part] for part in (report.finished, report.cancelled, report.abandoned)
-    )
+    parts = (report.finished, report.cancelled, report.timed_out, report.abandoned)
+    told = tuple([ids.get(it) for it in part] for part in parts)
     if told != logged:
         yield Finding(
-            "shutdown: report", f"finished, cancelled, abandoned are {told}, and by the log {logged}"
+            "shutdown: report",
+            f"finished, cancelled, timed out and abandoned are {told}, and by the log {logged}",
         )
 
 
-_ENDS = ("Complete", "Fail", "Cancel", "AcknowledgeCancel", "ShutdownCancel", "Abandon")
+_ENDS = ("Complete", "Fail", "Cancel", "AcknowledgeCancel", "ShutdownCancel", "TimeOut", "Expire", "Abandon")
 """The events after which a task is terminal."""
 
 

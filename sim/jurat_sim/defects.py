@@ -54,22 +54,12 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-            task._status = QUEUED
-            core.lane += entry
+    return refusal, other, wake, steward
 """,
                 """
-            core.lane += entry
-""",
-            ),
-            _patch(
-                "_steps",
-                """
-    return refusal, wake
-""",
-                """
-    if refusal is None:
+    if refusal is None and other is None:
         task._status = QUEUED
-    return refusal, wake
+    return refusal, other, wake, steward
 """,
             ),
         ),
@@ -84,11 +74,11 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-                ended[1] = "LateReturn"
+                    ended[1] = "LateReturn"
 """,
                 """
-                ended[1] = "LateReturn"
-                done._status = COMPLETED
+                    ended[1] = "LateReturn"
+                    done._status = COMPLETED
 """,
             ),
         ),
@@ -103,33 +93,46 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-    wake = task = None
-    with core.lock:
+    last: tuple[Any] = (done,)
 """,
                 """
-    wake = task = None
+    last: tuple[Any] = (done,)
     peeked = core.lane[core.head] if core.head != core.tail else None
-    with core.lock:
 """,
             ),
             _patch(
                 "_steps",
                 """
-        if core.starting and head != core.tail:
-            lane = core.lane
-            first = lane[head]
-            lane[head] = None
-            core.head = head + 1
-            if first._status is QUEUED:
+            if head == core.tail:
+                seat.parked = True
+                core.idle += seat.entry
+            else:
+                lane = core.lane
+                first = lane[head]
 """,
                 """
-        if core.starting and (head != core.tail or peeked is not None):
-            lane = core.lane
-            first = peeked if peeked is not None else lane[head]
-            if head != core.tail and lane[head] is first:
-                lane[head] = None
-                core.head = head + 1
-            if first._status in (QUEUED, RUNNING):
+            if head == core.tail and peeked is None:
+                seat.parked = True
+                core.idle += seat.entry
+            else:
+                lane = core.lane
+                first = peeked if peeked is not None else lane[head]
+""",
+            ),
+            _patch(
+                "_steps",
+                """
+                    lane[head] = None
+                    core.head = head + 1
+                    if first._status is not QUEUED:
+                        core.tombs -= 1
+""",
+                """
+                    if head != core.tail and lane[head] is first:
+                        lane[head] = None
+                        core.head = head + 1
+                    if first._status not in (QUEUED, RUNNING):
+                        core.tombs -= 1
 """,
             ),
         ),
@@ -144,12 +147,12 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-            if first._status is QUEUED:
-                task = first
+                    if first._status is not QUEUED:
+                        core.tombs -= 1
 """,
                 """
-            if first._status is not RUNNING:
-                task = first
+                    if first._status is RUNNING:
+                        core.tombs -= 1
 """,
             ),
         ),
@@ -163,25 +166,23 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-    refusal = wake = None
-    with core.lock:
+        due, over, alarms, soonest = _alarms_of(extras)
 """,
                 """
-    refusal = wake = None
+        due, over, alarms, soonest = _alarms_of(extras)
     closed = core.phase is not OPEN
-    with core.lock:
 """,
             ),
             _patch(
                 "_steps",
                 """
-        if core.phase is not OPEN:
+        elif core.phase is not OPEN:
             refusal = "closed"
-""",
+        elif extras is not None and extras.id""",
                 """
-        if closed:
+        elif closed:
             refusal = "closed"
-""",
+        elif extras is not None and extras.id""",
             ),
         ),
     ),
@@ -194,25 +195,32 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-    wake = task = None
-    with core.lock:
+    last: tuple[Any] = (done,)
 """,
                 """
-    wake = task = None
-    park = False
-    with core.lock:
+    last: tuple[Any] = (done,)
+    parks = False
 """,
             ),
             _patch(
                 "_steps",
                 """
-            seat.parked = True
-            core.idle += seat.entry
+            if head == core.tail:
+                seat.parked = True
+                core.idle += seat.entry
+""",
+                """
+            if head == core.tail:
+                parks = True
+""",
+            ),
+            _patch(
+                "_steps",
+                """
     return task, gates, wake
 """,
                 """
-            park = True
-    if park:
+    if parks:
         seat.parked = True
         core.idle += seat.entry
     return task, gates, wake
@@ -229,12 +237,12 @@ _ENTRIES = (
             _patch(
                 "_worker",
                 """
-        steward = _steps.stop_now(core, core.now())
+        steward, room = _steps.stop_now(core, actor, core.now())
 """,
                 """
         if core.phase is not Phase.OPEN:
             raise WorkerStopped(core.phase)
-        steward = _steps.stop_now(core, core.now())
+        steward, room = _steps.stop_now(core, actor, core.now())
 """,
             ),
         ),
@@ -360,10 +368,12 @@ _ENTRIES = (
             _patch(
                 "_threads",
                 """
-    except BaseException as raised:
+            except BaseException as raised:
+                error = raised
 """,
                 """
-    except Exception as raised:
+            except Exception as raised:
+                error = raised
 """,
             ),
         ),
@@ -378,18 +388,25 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-            first = lane[head]
-            lane[head] = None
-            core.head = head + 1
-            if first._status is QUEUED:
-                task = first
+                first = lane[head]
+                extras = first._extras
 """,
                 """
-            first = lane[-1]
-            del lane[-1]
-            core.tail -= 1
-            if first._status is QUEUED:
-                task = first
+                first = lane[-1]
+                extras = first._extras
+""",
+            ),
+            _patch(
+                "_steps",
+                """
+                    lane[head] = None
+                    core.head = head + 1
+                    if first._status is not QUEUED:
+""",
+                """
+                    del lane[-1]
+                    core.tail -= 1
+                    if first._status is not QUEUED:
 """,
             ),
         ),
@@ -404,12 +421,14 @@ _ENTRIES = (
             _patch(
                 "_threads",
                 """
-            value, error = _run(core, task)
-""",
+            try:
+                value = task._variables.run(task._function, context, *task._args)
+            except""",
                 """
-            _run(core, task)
-            value, error = _run(core, task)
-""",
+            try:
+                task._variables.run(task._function, context, *task._args)
+                value = task._variables.run(task._function, context, *task._args)
+            except""",
             ),
         ),
     ),
@@ -424,11 +443,11 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-    wake = task = None
+        of_end, of_evict, of_start = (ended,), (evicted,), (started,)
     with core.lock:
 """,
                 """
-    wake = task = None
+        of_end, of_evict, of_start = (ended,), (evicted,), (started,)
     if core.lock:
 """,
             ),
@@ -445,11 +464,11 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-    refusal = wake = None
+        due, over, alarms, soonest = _alarms_of(extras)
     with core.lock:
 """,
                 """
-    refusal = wake = None
+        due, over, alarms, soonest = _alarms_of(extras)
     if core.lock:
 """,
             ),
@@ -463,15 +482,17 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-                record[0][0] = now
-                log += record
             core.grace_over_ns = now + core.grace_ns
-""",
+            core.starting = core.direct = False
+            core.sweeping = core.tripping = True
+            core.phase = STOPPING
+        alarms""",
                 """
-                record[0][0] = now
-                log += record
             core.grace_over_ns = now + 2 * core.grace_ns
-""",
+            core.starting = core.direct = False
+            core.sweeping = core.tripping = True
+            core.phase = STOPPING
+        alarms""",
             ),
         ),
     ),
@@ -484,16 +505,14 @@ _ENTRIES = (
                 "_steps",
                 """
             core.grace_over_ns = now + core.grace_ns
-            core.starting = False
-            core.tripping = True
-            core.phase = STOPPING
-            steward""",
+            core.starting = core.direct = False
+            core.sweeping = core.tripping = True
+            room""",
                 """
             core.grace_over_ns = (now + core.grace_ns) // 1_000_000_000 * 1_000_000_000
-            core.starting = False
-            core.tripping = True
-            core.phase = STOPPING
-            steward""",
+            core.starting = core.direct = False
+            core.sweeping = core.tripping = True
+            room""",
             ),
         ),
     ),
@@ -505,14 +524,11 @@ _ENTRIES = (
             _patch(
                 "_steps",
                 """
-            core.starting = False
-            core.tripping = True
-            core.phase = STOPPING
-            steward""",
+            core.sweeping = core.tripping = True
+            room""",
                 """
-            core.starting = False
-            core.phase = STOPPING
-            steward""",
+            core.sweeping = True
+            room""",
             ),
         ),
     ),
@@ -524,10 +540,10 @@ _ENTRIES = (
             _patch(
                 "_worker",
                 """
-            for seat in core.seats:
+            for seat in tuple(core.seats):
 """,
                 """
-            for seat in core.seats[1:]:
+            for seat in tuple(core.seats)[1:]:
 """,
             ),
         ),

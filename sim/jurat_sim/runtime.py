@@ -153,12 +153,17 @@ class BenchRuntime:
         self.switch(me)
         return thread
 
-    def random(self) -> float:
-        """A number in [0, 1) that depends on the scenario and on how many were drawn before."""
-        return self._numbers.random()
+    def ident(self) -> int:
+        """The place of the thread that runs among those of this run, from -1 downwards.
+
+        Never that of a real thread, whose identity is positive: what is kept by identity cannot mix
+        the bench's threads up with the one that they all run on.
+        """
+        me = self.running
+        return -1 - (0 if me is self.onlooker else 1 + self.threads.index(me))
 
     def entropy(self, size: int) -> bytes:
-        """As `random`, but bytes."""
+        """Bytes that depend on the scenario and on how many were drawn before."""
         return self._numbers.bytes(size)
 
     # What scenarios and builds add -----------------------------------------------------------

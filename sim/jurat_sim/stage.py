@@ -132,15 +132,14 @@ class Stage:
         """A client thread, which starts when the run does."""
         self.clients.append(self.runtime.spawn(body, name))
 
-    def submit(self, body: Body) -> Submission:
+    def submit(self, body: Body, **options: Any) -> Submission:
         """Submit a function; a refusal is an answer like any other."""
         submission = Submission(len(self.submissions))
         self.submissions.append(submission)
         try:
-            submission.handle = self.worker.submit(
-                self._witnessed(submission, body), name=f"{submission.ticket}"
-            )
-        except (self.jurat.QueueFull, self.jurat.WorkerStopped) as refusal:
+            function = self._witnessed(submission, body)
+            submission.handle = self.worker.submit(function, **{"name": f"{submission.ticket}", **options})
+        except self._refusals as refusal:
             submission.refusal = type(refusal).__name__
         return submission
 
@@ -149,6 +148,11 @@ class Stage:
         listener = Listener(self.log, lambda: self.worker.subscribe(**options))
         self.listeners.append(listener)
         return listener
+
+    @property
+    def _refusals(self) -> tuple[type[Exception], ...]:
+        jurat = self.jurat
+        return jurat.QueueFull, jurat.WorkerStopped, jurat.IdInUse, jurat.KeyConflict
 
     def close(self, shutdown: Any) -> Closing:
         """Wait for a shutdown, and look at what is left."""

@@ -153,9 +153,9 @@ def _choose(core: Core, seat: Seat, ends: list[Ended]) -> tuple[TaskState | None
             if seat.parked or seat.leaving:
                 return None, gates
         else:
-            started, at, wake, room = _steps.start(core, seat, choice, now)
+            started, wake, room = _steps.start(core, seat, choice, now)
             if started:
-                _spend(core, choice, at)
+                _spend(core, choice, now)
                 return choice.task, (wake, *room)
     return None, ()
 

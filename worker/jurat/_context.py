@@ -9,22 +9,22 @@ or its deadline, has timed out, and `remaining` says how long it has.
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ._core import FOREVER
 from ._options import nanoseconds, optional_nanoseconds
 from ._runtime import REAL
 from ._states import Phase, Reason
+from ._token import Token, follow
 from ._waiting import wait_for_trip
 from .errors import NotInTask, TaskCancelled, TaskTimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from ._core import Seat, TaskState
     from ._options import Duration
-    from ._token import Token
 
 __all__ = ["SEATS", "Context", "current"]
 
@@ -129,8 +129,6 @@ class Context:
 
     def token(self) -> Token:
         """A token whose tasks are cancelled when this one is asked to come back."""
-        from ._token import Token, follow
-
         token = Token()
         follow(token, self._task)
         return token
@@ -180,7 +178,5 @@ def task_id(task: TaskState) -> str:
 
 def instant(task: TaskState, at_ns: int) -> datetime:
     """An instant of the worker's clock as a time of day, in UTC, by the clocks' difference when it was made."""
-    from datetime import UTC, datetime, timedelta
-
     core = task._label.core
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=(core.epoch_ns + at_ns) // 1_000)

@@ -6,8 +6,7 @@ import atexit
 import os
 import signal
 import weakref
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _steps
 from ._runtime import REAL
@@ -15,7 +14,6 @@ from ._shutdown import Shutdown
 from ._states import Pending, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import FrameType
 
     from ._core import Core
@@ -33,29 +31,33 @@ def watch(core: Core) -> None:
         _workers.add(core)
 
 
-@contextmanager
-def drain_on_signals(
-    worker: Worker, signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
-) -> Iterator[None]:
+class drain_on_signals:  # noqa: N801 - used as a function is
     """While in the block, the first of these signals drains the worker, and the next stops it now.
 
     To be used on the main thread.  The block is not left by a signal: wait for the shutdown in it.
     What handled the signals before handles them again afterwards.
     """
 
-    def handle(number: int, _: FrameType | None) -> None:
-        actor = signal.Signals(number).name
-        if worker.phase is Phase.OPEN:
-            worker.drain(actor=actor)
-        else:
-            worker.stop_now(actor=actor)
+    def __init__(
+        self, worker: Worker, signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
+    ) -> None:
+        self._worker = worker
+        self._signals = signals
+        self._before: list[Any] = []
 
-    before = {it: signal.signal(it, handle) for it in signals}
-    try:
-        yield
-    finally:
-        for it, handler in before.items():
+    def __enter__(self) -> None:
+        self._before = [signal.signal(it, self._handle) for it in self._signals]
+
+    def __exit__(self, *_: object) -> None:
+        for it, handler in zip(self._signals, self._before, strict=True):
             signal.signal(it, handler)
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        actor = signal.Signals(number).name
+        if self._worker.phase is Phase.OPEN:
+            self._worker.drain(actor=actor)
+        else:
+            self._worker.stop_now(actor=actor)
 
 
 @atexit.register

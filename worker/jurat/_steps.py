@@ -348,6 +348,7 @@ def cancel(
                 event[0] = now
                 event[3] = task._attempts
                 log += record
+            core.changes += 1
             if status is QUEUED:
                 tallies[base + AT_QUEUED] -= 1
                 if extras is not None and extras.special:
@@ -824,6 +825,7 @@ def evict(core: Core, now: int) -> tuple[bool, TaskState | None]:
                 if log is not None:
                     event[0] = now
                     event[2] = number
+                    event[3] = oldest._attempts
                     log += record
                 kept[head] = None
                 core.kept_head = head + 1
@@ -920,6 +922,7 @@ def turn(
                         if log is not None:
                             evicted[0] = now
                             evicted[2] = number
+                            evicted[3] = oldest._attempts
                             log += of_evict
                         extras = oldest._extras
                         if extras is not None:
@@ -1119,11 +1122,12 @@ def take_inbox(core: Core) -> tuple[list[TaskState], list[str], list[Any]]:
     return tasks, freed, orders
 
 
-def start(core: Core, seat: Seat, choice: Choice, now: int) -> tuple[bool, int, Gate | None, Iterable[Gate]]:
+def start(core: Core, seat: Seat, choice: Choice, now: int) -> tuple[bool, Gate | None, Iterable[Gate]]:
     """Start the task that was chosen, if nothing has happened since that a choice depends on.
 
-    Returns whether it was started, the instant, the gate of another thread, and those of who
-    waits for room.
+    At the very instant for which it was chosen: if anything was recorded later, permits and
+    deadlines may be others by now, and nothing happens.  Returns whether it was started, the gate
+    of another thread, and those of who waits for room.
     """
     log = core.log
     task: Any = choice.task
@@ -1134,14 +1138,10 @@ def start(core: Core, seat: Seat, choice: Choice, now: int) -> tuple[bool, int, 
     crowd: list[Gate] = []
     wake = None
     with core.lock:
-        if now < core.last_ns:
-            now = core.last_ns
-        else:
-            core.last_ns = now
         same = core.changes == choice.changes and core.admitted == choice.admitted
-        in_time = extras is None or extras.deadline_ns > now
-        started = same and in_time and core.starting and task._status is QUEUED
+        started = same and now >= core.last_ns and core.starting and task._status is QUEUED
         if started:
+            core.last_ns = now
             attempts = task._attempts + 1
             if log is not None:
                 event[0] = now
@@ -1177,7 +1177,7 @@ def start(core: Core, seat: Seat, choice: Choice, now: int) -> tuple[bool, int, 
                 core.waking = True
                 wake = idle[-1]
                 del idle[-1]
-    return started, now, wake, room
+    return started, wake, room
 
 
 def peek(core: Core) -> TaskState | None:
@@ -1273,6 +1273,7 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
             tallies = core.tallies
             base = task._label.base
             tallies[base + AT_TIMED_OUT] += 1
+            core.changes += 1
             if status is QUEUED:
                 tallies[base + AT_QUEUED] -= 1
                 if extras.special:
@@ -1432,6 +1433,7 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
             tallies = core.tallies
             base = task._label.base
             tallies[base + (AT_TIMED_OUT if overdue else AT_CANCELLED)] += 1
+            core.changes += 1
             if status is QUEUED:
                 tallies[base + AT_QUEUED] -= 1
                 if extras is not None and extras.special:
@@ -1661,7 +1663,8 @@ def rest(
                 until = core.drain_over_ns
             if core.keep_ns is not None and core.kept_count:
                 forget_ns = core.kept[core.kept_head]._ended_ns + core.keep_ns
-                until = min(until, forget_ns)
+                if forget_ns < until:  # noqa: PLR1730 - a section makes no call
+                    until = forget_ns
             core.steward = gate
             core.steward_until_ns = until
             if until != FOREVER:

@@ -142,7 +142,7 @@ def _metadata(value: object) -> Mapping[str, Any] | None:
     if value is None:
         return None
     try:
-        return MappingProxyType(dict(value))  # type: ignore[call-overload, no-any-return]
+        return MappingProxyType(dict(value))  # type: ignore[call-overload]
     except (TypeError, ValueError):
         raise InvalidArgument("metadata", f"must be a mapping, not {type(value).__name__}") from None
 

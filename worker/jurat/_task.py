@@ -19,7 +19,6 @@ from ._waiting import wait_for_end
 from .errors import InvalidArgument, TaskAbandoned, TaskCancelled, TaskTimedOut, WaitTimeout
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Generator
     from datetime import datetime
     from typing import Self
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Task"]
 
+R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -167,14 +167,9 @@ class Task(TaskState, Generic[R_co]):
 
     def __await__(self) -> Generator[Any, None, R_co]:
         """Wait in asyncio, without blocking the loop; to cancel the waiting does not cancel the task."""
-        if not self._status.terminal:
-            from asyncio import get_running_loop
+        from ._awaiting import Awaited  # noqa: PLC0415 - asyncio is only for those who use it
 
-            loop = get_running_loop()
-            ended = loop.create_future()
-            if _steps.call_at_end(self._label.core, self, Latch(), _Awaiter(loop, ended)):
-                yield from ended
-        return self.result()
+        return Awaited(self)
 
     def _problem(self) -> BaseException | None:
         status = self._status
@@ -194,29 +189,6 @@ class Task(TaskState, Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"<Task {self.id} {self.name!r} {self._status}>"
-
-
-class _Awaiter:
-    """Wakes a coroutine, by way of its loop, when the task has ended."""
-
-    __slots__ = ("_future", "_loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
-        self._loop = loop
-        self._future = future
-
-    def open(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._wake)
-        except RuntimeError:
-            pass  # the loop was closed: nobody waits any more
-
-    def _wake(self) -> None:
-        if not self._future.done():
-            self._future.set_result(None)
-
-
-R = TypeVar("R")
 
 
 class _Mirror(Future[R]):

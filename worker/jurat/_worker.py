@@ -647,7 +647,7 @@ def _declared(queues: Iterable[Queue]) -> list[Queue]:
     if len(set(names)) != len(names):
         raise InvalidArgument("queues", "must have different names")
     first = [queue for queue in declared if queue.name == FIRST_QUEUE]
-    return [*(first or [Queue(FIRST_QUEUE)]), *(queue for queue in declared if queue.name != FIRST_QUEUE)]
+    return [*(first or [Queue(FIRST_QUEUE)]), *[queue for queue in declared if queue.name != FIRST_QUEUE]]
 
 
 def _rate(limit: RateLimit | None) -> Rate | None:
