@@ -58,8 +58,8 @@ def submit_races_stop(stage: Stage) -> None:
     first = stage.submit(lambda context: "first")
 
     def client() -> None:
-        worker.start()
         stage.submit(_leave)
+        worker.start()
         stage.submit(lambda context: "third")
 
     def stopper() -> None:
@@ -270,6 +270,7 @@ def subscribe_races_stop(stage: Stage) -> None:
     def stopper() -> None:
         worker.start()
         stage.submit(lambda context: "second")
+        stage.submit(lambda context: "third")
         stage.close(worker.stop_now())
 
     def subscriber() -> None:

@@ -20,7 +20,7 @@ from .primitives import BenchGate, BenchLock
 from .runtime import BenchRuntime
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .bench import Bench, Run
     from .primitives import BenchThread
@@ -103,7 +103,7 @@ class _Teller:
 
     def watch(self, stage: Stage) -> None:
         """Look on from now."""
-        _christen(stage.worker, "", depth=5)
+        _christen(stage.worker, depth=5)
         self._log = stage.log
         self._runtime = stage.runtime
         self.lines.append(Line(0, stage.runtime.now_ns, "scenario", "setting up"))
@@ -168,14 +168,29 @@ class _Teller:
         return "absent" if task is None else task.status
 
 
-def _christen(thing: object, path: str, depth: int) -> None:
-    """Call each lock and gate within reach by its path of attributes."""
-    if isinstance(thing, BenchLock | BenchGate):
-        thing.name = path
-    elif isinstance(thing, tuple | list) and depth:
+def _christen(thing: object, depth: int) -> None:
+    """Call each lock and gate within reach by its shortest path of attributes."""
+    seen = {id(thing)}
+    level: list[tuple[object, str]] = [(thing, "")]
+    for _ in range(depth + 1):
+        following: list[tuple[object, str]] = []
+        for it, path in level:
+            if isinstance(it, BenchLock | BenchGate):
+                it.name = path
+                continue
+            for part, step in _parts(it):
+                if id(part) not in seen and not isinstance(part, BenchRuntime):
+                    seen.add(id(part))
+                    following.append((part, f"{path}{step}".lstrip(".")))
+        level = following
+
+
+def _parts(thing: object) -> Iterator[tuple[object, str]]:
+    """What a container holds, and each attribute of an object with slots."""
+    if isinstance(thing, tuple | list):
         for place, item in enumerate(thing):
-            _christen(item, f"{path}[{place}]", depth - 1)
-    elif depth and hasattr(thing, "__slots__"):
-        for name in (name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())):
-            if hasattr(thing, name) and not isinstance(getattr(thing, name), BenchRuntime):
-                _christen(getattr(thing, name), f"{path}.{name}".lstrip("."), depth - 1)
+            yield item, f"[{place}]"
+    for kind in type(thing).__mro__:
+        for name in getattr(kind, "__slots__", ()):
+            if hasattr(thing, name) and not name.startswith("__"):
+                yield getattr(thing, name), f".{name}"

@@ -69,7 +69,7 @@ def _seed(monkeypatch: pytest.MonkeyPatch, *defects: Defect) -> None:
 
 def test_a_defect_that_is_not_found_fails_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
     """A patch that changes nothing cannot be found, and the link says which."""
-    text = "    return refusal, wake\n"
+    text = "    return refusal, other, wake, steward\n"
     harmless = Defect(
         id="D90",
         title="harmless",
