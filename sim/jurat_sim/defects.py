@@ -540,10 +540,10 @@ _ENTRIES = (
             _patch(
                 "_worker",
                 """
-            for seat in tuple(core.seats):
+        for seat in tuple(core.seats):
 """,
                 """
-            for seat in tuple(core.seats)[1:]:
+        for seat in tuple(core.seats)[1:]:
 """,
             ),
         ),

@@ -12,6 +12,7 @@ start with `spec/jurat_spec/lifecycle.py` and `reports/audit.html`.
 
 from ._context import Context, current
 from ._events import Event
+from ._follower import Transition
 from ._policies import Queue, RateLimit, Retention, Retry
 from ._process import drain_on_signals
 from ._results import Accounts, Subscription
@@ -71,6 +72,7 @@ __all__ = [
     "TaskTimedOut",
     "ThreadsUnavailable",
     "Token",
+    "Transition",
     "WaitTimeout",
     "Worker",
     "WorkerForked",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _arithmetic, _steps
 from ._core import FOREVER
-from ._opening import open_ended
+from ._opening import open_ended, tell
 from ._states import Phase, Status
 
 if TYPE_CHECKING:
@@ -136,11 +136,12 @@ def next_task(core: Core, seat: Seat) -> TaskState | None:
             gate.open()
     for ended in ends:
         open_ended(core, *ended)
+    tell(core)
     return task
 
 
 def _choose(core: Core, seat: Seat, ends: list[Ended]) -> tuple[TaskState | None, Iterable[Gate | None]]:
-    """As `next_task`.  Returns the gates to open as well, and leaves in `ends` those of tasks that expired."""
+    """As `next_task`, with the gates to open; those of tasks that expired are left in `ends`."""
     while not core.direct:
         choice = Choice(core.admitted, core.changes)
         _sort(core)

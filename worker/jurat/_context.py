@@ -77,7 +77,7 @@ class Context:
 
     @property
     def deadline(self) -> datetime | None:
-        """When this attempt is too late: the end of its timeout or the task's deadline, in UTC; None is never."""
+        """When this attempt is too late, in UTC: its timeout's end or the task's deadline; None is never."""
         limit = self._limit_ns()
         return None if limit == FOREVER else instant(self._task, limit)
 
@@ -119,7 +119,10 @@ class Context:
         return False
 
     def wait(self, timeout: Duration | None = None) -> bool:
-        """Wait until asked to come back, or too late; False if `timeout` (a timedelta, or seconds) passed first."""
+        """Wait until asked to come back, or too late.
+
+        False if `timeout` (a timedelta, or seconds; None is no limit) passed first.
+        """
         timeout_ns = optional_nanoseconds("timeout", timeout)
         left_ns = self._left_ns()
         if left_ns is None or (timeout_ns is not None and timeout_ns < left_ns):
@@ -177,6 +180,6 @@ def task_id(task: TaskState) -> str:
 
 
 def instant(task: TaskState, at_ns: int) -> datetime:
-    """An instant of the worker's clock as a time of day, in UTC, by the clocks' difference when it was made."""
+    """An instant of the worker's clock as a time of day in UTC, as the clocks stood when it was made."""
     core = task._label.core
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=(core.epoch_ns + at_ns) // 1_000)

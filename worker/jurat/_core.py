@@ -237,9 +237,11 @@ class Core:
         "lost",
         "manned",
         "now",
+        "observers",
         "on_problem",
         "orders",
         "outbox",
+        "own_log",
         "paused",
         "pending_cancel",
         "phase",
@@ -279,7 +281,7 @@ class Core:
         "wrappers",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a list of fields
         self, runtime: Runtime, *, threads: int, queue_max: int, grace_ns: int, log: list[Event] | None
     ) -> None:
         # Written once.
@@ -288,6 +290,8 @@ class Core:
         self.epoch_ns = runtime.wall_ns() - runtime.monotonic_ns()
         self.lock: Lock = runtime.lock()
         self.log = log
+        self.observers: tuple[Callable[[Any], object], ...] = ()
+        self.own_log = False  # the log is kept for the observers only
         self.queue_max = queue_max
         self.grace_ns = grace_ns
         self.drain_deadline_ns: int | None = None

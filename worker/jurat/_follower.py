@@ -1,22 +1,34 @@
 """The follower: one thread, started when it is first needed, for whatever belongs to a user.
 
-Callbacks run here, in the order in which their tasks ended.  They may fail or stall: no task, no
-timer and no lock waits for them.  What one raises is reported and changes nothing.
+Done callbacks run here, in the order in which their tasks ended, and observers, which are told of
+every event in the order of the log.  They may fail or stall: no task, no timer and no lock waits
+for them.  What one raises is reported and changes nothing.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from . import _steps
+from .errors import ThreadsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._core import Core
 
-__all__ = ["Call", "employ", "follow", "report_problem"]
+__all__ = ["Call", "Transition", "employ", "follow", "report_problem"]
+
+
+class Transition(NamedTuple):
+    """An event, as an observer is told of it: the fields of `Event`, by name."""
+
+    at_ns: int
+    action: str
+    task: int
+    attempt: int
+    detail: Any
 
 
 class Call:
@@ -41,26 +53,62 @@ class Call:
         """Call it.  A failure is reported."""
         try:
             self._function(self._argument)
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001 - whatever it is, it is reported
             self._core.on_problem("a done callback", problem)
 
 
 def employ(core: Core) -> None:
-    """See to it that there is a follower, unless the worker has stopped."""
-    if _steps.claim_follower(core):
+    """See to it that there is a follower, unless the worker has stopped.
+
+    Raises
+    ------
+    ThreadsUnavailable: the machine gave no thread; whoever comes next tries again.
+    """
+    if not _steps.claim_follower(core):
+        return
+    try:
         core.helpers.append(core.runtime.spawn(follow, "follower", core))
+    except RuntimeError as refused:
+        for call in _steps.give_back_follower(core):
+            call.run()
+        raise ThreadsUnavailable(1, 0) from refused
 
 
 def follow(core: Core) -> None:
-    """The follower's life."""
+    """The follower's life.
+
+    It enrols a fresh gate before it looks at the log: what is recorded while it looks leaves a
+    token there, and the next look sees it.
+    """
+    seen = 0
     over = False
     while not over:
         gate = core.runtime.gate()
         calls, over = _steps.take_calls(core, gate)
         for call in calls:
             call.run()
-        if not calls and not over:
+        told = _tell(core, seen)
+        if core.own_log:
+            _steps.cut_log(core, slice(0, told))
+        else:
+            seen += told
+        if not calls and not told and not over:
             gate.wait()
+
+
+def _tell(core: Core, seen: int) -> int:
+    """Tell the observers what has been recorded since.  Returns how many events."""
+    if core.log is None or not core.observers:
+        return 0
+    events = core.log[seen:]
+    for event in events:
+        transition = Transition(*event)
+        for observer in core.observers:
+            try:
+                observer(transition)
+            except BaseException as problem:  # noqa: BLE001 - whatever it is, it is reported
+                core.on_problem("an observer", problem)
+    return len(events)
 
 
 def report_problem(what: str, problem: BaseException) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Ended = tuple[Iterable[Any], Gate | None, Iterable[Gate]]
 
-__all__ = ["call_herald", "forget", "open_ended", "release"]
+__all__ = ["forget", "open_ended", "release", "tell"]
 
 
 def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Iterable[Gate] = ()) -> None:
@@ -29,17 +29,21 @@ def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Ite
         steward.open()
     for gate in room:
         gate.open()
-    if core.herald is not None:
-        call_herald(core)
+    tell(core)
     if core.kept_count > core.keep:
         forget(core)
 
 
-def call_herald(core: Core) -> None:
-    """There may be something to publish."""
-    wake = _steps.call_herald(core)
-    if wake is not None:
-        wake.open()
+def tell(core: Core) -> None:
+    """Something has happened: the herald may have something to publish, the follower something to tell."""
+    if core.herald is not None:
+        wake = _steps.call_herald(core)
+        if wake is not None:
+            wake.open()
+    if core.observers and core.follower is not None:
+        wake = _steps.call_follower(core)
+        if wake is not None:
+            wake.open()
 
 
 def forget(core: Core) -> None:
@@ -47,6 +51,7 @@ def forget(core: Core) -> None:
     more = True
     while more:
         more, _ = _steps.evict(core, core.now())
+    tell(core)
 
 
 def release(task: TaskState) -> None:

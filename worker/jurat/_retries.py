@@ -71,7 +71,7 @@ def _wants(core: Core, policy: Retry, error: BaseException | None) -> bool:
         return isinstance(error, on)
     try:
         return bool(on(error))
-    except BaseException as problem:
+    except BaseException as problem:  # noqa: BLE001 - whatever it is, it is reported
         core.on_problem("the retry policy's function", problem)
         return False
 

@@ -52,6 +52,7 @@ __all__ = [
     "become_due",
     "begin_drain",
     "call_at_end",
+    "call_follower",
     "call_herald",
     "cancel",
     "claim_follower",
@@ -59,6 +60,7 @@ __all__ = [
     "claim_start",
     "come_back",
     "copy_tallies",
+    "cut_log",
     "enrol",
     "enrol_for_end",
     "enrol_for_room",
@@ -66,6 +68,7 @@ __all__ = [
     "evict",
     "expire",
     "found",
+    "give_back_follower",
     "give_back_herald",
     "give_back_seat",
     "give_back_start",
@@ -122,7 +125,11 @@ WHOLE = slice(None)
 
 
 def admit(
-    core: Core, task: TaskState, detail: dict[str, Any], now: int, patient: bool
+    core: Core,
+    task: TaskState,
+    detail: dict[str, Any],
+    now: int,
+    patient: bool,  # noqa: FBT001
 ) -> tuple[str | None, TaskState | None, Gate | None, Gate | None]:
     """Submit, Attach or Reject.
 
@@ -1548,6 +1555,16 @@ def claim_follower(core: Core) -> bool:
     return mine
 
 
+def give_back_follower(core: Core) -> list[Any]:
+    """The follower could not be spawned: somebody may try again.  Returns what was to be called."""
+    nothing: list[Any] = []
+    with core.lock:
+        core.following = False
+        calls = core.calls
+        core.calls = nothing
+    return calls
+
+
 def take_calls(core: Core, gate: Gate) -> tuple[list[Any], bool]:
     """What is to be called; if there is nothing, park at the gate, or end with the worker."""
     nothing: list[Any] = []
@@ -1563,6 +1580,22 @@ def take_calls(core: Core, gate: Gate) -> tuple[list[Any], bool]:
             else:
                 core.follower = gate
     return calls, over
+
+
+def call_follower(core: Core) -> Gate | None:
+    """The follower's gate, if it is parked."""
+    with core.lock:
+        follower = core.follower
+        core.follower = None
+    return follower
+
+
+def cut_log(core: Core, cut: slice) -> None:
+    """Drop what the observers have been told of, from a log that is kept for them only."""
+    with core.lock:
+        log = core.log
+        if log is not None:
+            del log[cut]
 
 
 def take_seat(core: Core, seat: Seat) -> bool:

@@ -14,7 +14,7 @@ from . import _steps
 from ._choose import compact, next_task
 from ._context import SEATS, Context
 from ._core import FOREVER, Seat
-from ._opening import call_herald, forget, open_ended, release
+from ._opening import forget, open_ended, release, tell
 from ._retries import judge
 from ._states import Status
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._core import Core, TaskState
+    from ._runtime import Gate
 
 __all__ = ["serve", "work"]
 
@@ -30,8 +31,11 @@ ALARMS = 4096
 """How many alarms of tasks that have ended the steward keeps, whatever their number."""
 
 
-def work(core: Core, seat: Seat) -> None:
-    """A worker thread's life."""
+def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see below
+    """A worker thread's life.
+
+    In one frame, since every task passes here and a call costs as much as a tenth of a step.
+    """
     now = core.now
     turn = _steps.turn
     wrapped = bool(core.wrappers)
@@ -48,8 +52,8 @@ def work(core: Core, seat: Seat) -> None:
                 gate.open()
         if wake is not None:
             wake.open()
-        if core.herald is not None:
-            call_herald(core)
+        if core.herald is not None or core.follower is not None:
+            tell(core)
         if task is None and not seat.parked:
             task = next_task(core, seat)
         if task is None:
@@ -86,7 +90,7 @@ def work(core: Core, seat: Seat) -> None:
 
 
 def leave_out_this_frame(error: BaseException) -> None:
-    """The thread's own frame lives on, and would keep alive whatever it holds as long as the exception lives."""
+    """The thread's own frame lives on, and would keep alive what it holds while the exception lives."""
     trace = error.__traceback__
     error.__traceback__ = None if trace is None else trace.tb_next
 
@@ -122,17 +126,11 @@ def serve(core: Core) -> None:
     goes to a gate that nobody uses any more, and the steps that follow see its cause.
     """
     now = core.now
-    alarms: list[list[int]] = []
-    kept = 0
+    alarms = Alarms(core)
     over = False
     while not over:
         fresh, tripping, sweeping, abandoning = _steps.attend(core, now())
-        for alarm in fresh:
-            heappush(alarms, alarm)
-        if len(alarms) > ALARMS + 2 * kept:
-            alarms = [alarm for alarm in alarms if _matters(core, alarm)]
-            heapify(alarms)
-            kept = len(alarms)
+        alarms.add(fresh)
         if tripping:
             for seat in core.seats:
                 _open(_steps.trip(core, seat))
@@ -141,23 +139,59 @@ def serve(core: Core) -> None:
         if abandoning:
             for seat in core.seats:
                 open_ended(core, _steps.abandon(core, seat, now()), None)
-        while alarms and alarms[0][0] <= now():
-            _answer(core, heappop(alarms)[1])
+        alarms.answer()
         _tidy(core)
         _man(core)
+        tell(core)
         gate = core.runtime.gate()
-        soonest = alarms[0][0] if alarms else FOREVER
-        parked, waiters, follower, timeout_ns, over = _steps.rest(core, gate, soonest, now())
+        parked, waiters, follower, timeout_ns, over = _steps.rest(core, gate, alarms.soonest(), now())
         _open(parked)
         _open(waiters)
         if follower is not None:
             follower.open()
-        if timeout_ns is not None:
-            if timeout_ns > 0:
-                gate.wait_for(timeout_ns)
-        elif not over:
-            gate.wait()
-    call_herald(core)  # nothing more comes: it ends when all was offered
+        if not over:
+            _park(gate, timeout_ns)
+    tell(core)  # nothing more comes: the herald ends when all was offered
+
+
+def _park(gate: Gate, timeout_ns: int | None) -> None:
+    if timeout_ns is None:
+        gate.wait()
+    elif timeout_ns > 0:
+        gate.wait_for(timeout_ns)
+
+
+class Alarms:
+    """The instants that the steward wakes for: of tasks, by number, and of permits, by 0.
+
+    A number, and not the task, so that an alarm keeps no task alive that has ended.
+    """
+
+    __slots__ = ("_core", "_heap", "_kept")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._heap: list[list[int]] = []
+        self._kept = 0
+
+    def add(self, alarms: list[list[int]]) -> None:
+        """Add new ones, each [instant, number]; and, now and then, leave out those that no longer matter."""
+        for alarm in alarms:
+            heappush(self._heap, alarm)
+        if len(self._heap) > ALARMS + 2 * self._kept:
+            self._heap = [alarm for alarm in self._heap if _matters(self._core, alarm)]
+            heapify(self._heap)
+            self._kept = len(self._heap)
+
+    def answer(self) -> None:
+        """Do what is due."""
+        heap, now = self._heap, self._core.now
+        while heap and heap[0][0] <= now():
+            _answer(self._core, heappop(heap)[1])
+
+    def soonest(self) -> int:
+        """The next instant."""
+        return self._heap[0][0] if self._heap else FOREVER
 
 
 def _matters(core: Core, alarm: list[int]) -> bool:

@@ -11,8 +11,8 @@ from ._batch import BATCH_MAX, Batch
 from ._choose import Dispatch, QueueState
 from ._context import SEATS
 from ._core import FOREVER, Core, Extras, Label
-from ._follower import report_problem
-from ._opening import forget
+from ._follower import Transition, employ, report_problem
+from ._opening import forget, tell
 from ._options import (
     DEFAULT,
     DRAIN_DEADLINE,
@@ -95,6 +95,8 @@ class Worker:
     retention: how many tasks that ended are remembered, and for how long.
     drain_deadline: how long a drain may take before it turns into a stop; None is no limit.
     grace: how long a stop waits for running functions before it abandons them by name.
+    observers: functions that are told of every event of the log, in its order, on a thread that
+        does nothing else.  What goes wrong in one is reported and changes nothing.
     wrappers: functions of a context that return a context manager; every attempt runs within
         all of them.  What goes wrong in one is reported and changes nothing.
     seed: what the jitter of retries is drawn from; None draws one.
@@ -121,6 +123,7 @@ class Worker:
         retention: Retention = Retention(),  # noqa: B008 - frozen
         drain_deadline: Duration | None = DRAIN_DEADLINE,
         grace: Duration = GRACE,
+        observers: Sequence[Callable[[Transition], object]] = (),
         wrappers: Sequence[Callable[[Context], AbstractContextManager[object]]] = (),
         seed: int | None = None,
         recorder: list[Event] | None = None,
@@ -137,17 +140,17 @@ class Worker:
         if recorder is not None and (type(recorder) is not list or recorder):
             raise InvalidArgument("recorder", "must be an empty list")
         declared = _declared(queues)
-        wrappers = tuple(wrappers)
-        if not all(callable(wrapper) for wrapper in wrappers):
-            raise InvalidArgument("wrappers", "must be functions")
+        observers, wrappers = _functions("observers", observers), _functions("wrappers", wrappers)
         self._queue_wait_ns = nanoseconds("queue_wait", queue_wait)
         self._core = core = Core(
             REAL if runtime is None else runtime,
             threads=threads,
             queue_max=sys.maxsize if queue_max is None else queue_max,
             grace_ns=grace_ns,
-            log=recorder,
+            log=[] if recorder is None and observers else recorder,
         )
+        core.own_log = recorder is None
+        core.observers = observers
         core.drain_deadline_ns = drain_deadline_ns
         core.on_problem = report_problem
         core.retry = retry
@@ -167,9 +170,9 @@ class Worker:
         self._labels = first.labels
         self._plain = timeout is None
         self._terms = terms_of(core.retry, core.timeout_ns)
-        if recorder is not None:
+        if core.log is not None:
             core.last_ns = core.now()
-            recorder.append([core.last_ns, "Init", 0, 0, _configuration(core, states, queue_max)])
+            core.log.append([core.last_ns, "Init", 0, 0, _configuration(core, states, queue_max)])
         watch(core)
 
     # ------------------------------------------------------------------------- life
@@ -188,14 +191,9 @@ class Worker:
             raise WorkerForked
         if not _steps.claim_start(core):
             return
-        spawn = core.runtime.spawn
         threads = core.threads
         try:
-            threads.append((None, spawn(serve, "steward", core)))
-            if _steps.claim_herald(core):
-                start_herald(core)
-            for seat in tuple(core.seats):
-                threads.append((seat, spawn(work, f"worker-{seat.index}", core, seat)))
+            self._spawn_all()
         except RuntimeError as refused:
             if not threads:
                 _steps.give_back_start(core)
@@ -204,10 +202,18 @@ class Worker:
             raise ThreadsUnavailable(len(core.seats) + 1, len(threads)) from refused
         finally:
             if threads:
-                for gate in _steps.pass_latch(core, core.manned):
-                    gate.open()
-                if core.seated != core.threads_wanted:
-                    _open(_steps.nudge(core))
+                self._open(*_steps.pass_latch(core, core.manned), _steps.nudge(core))
+
+    def _spawn_all(self) -> None:
+        core = self._core
+        spawn = core.runtime.spawn
+        core.threads.append((None, spawn(serve, "steward", core)))
+        if _steps.claim_herald(core):
+            start_herald(core)
+        if core.observers:
+            employ(core)
+        for seat in tuple(core.seats):
+            core.threads.append((seat, spawn(work, f"worker-{seat.index}", core, seat)))
 
     def drain(
         self,
@@ -267,13 +273,13 @@ class Worker:
         shutdown.wait()
 
     def _shutting_down(self, *gates: Gate | None) -> Shutdown:
-        _open(*gates)
+        self._open(*gates)
         self.start()
         return Shutdown(self._core)
 
     # ------------------------------------------------------------------------ tasks
 
-    def submit(
+    def submit(  # noqa: C901 - in one frame, for speed
         self, function: Callable[[Context, *Ts], R], /, *args: *Ts, **options: Unpack[SubmitOptions]
     ) -> Task[R]:
         """Have `function(context, *args)` called on one of the worker's threads.
@@ -320,7 +326,9 @@ class Worker:
         task._extras = extras
         task._reason = task._value = task._error = task._ended = task._tripped = None
         refusal, other, wake, steward = _steps.admit(core, task, detail, now, patience_ns > 0)
-        if refusal == "full" and patience_ns:
+        if core.follower is not None:
+            tell(core)
+        if refusal is not None and refusal == "full" and patience_ns:
             refusal, other, wake, steward = self._wait_for_room(task, detail, now + patience_ns)
         if wake is not None:
             wake.open()
@@ -367,9 +375,7 @@ class Worker:
         """
         if not callable(function):
             raise InvalidArgument("function", f"must be callable, and is of type {type(function).__name__}")
-        for option in ("id", "idempotency_key", "fingerprint", "queue_wait"):
-            if options.get(option) is not None:
-                raise InvalidArgument(option, "is not for many tasks at once")
+        _refuse_single(options)
         calls = _calls(arguments)
         names = _ids(ids, len(calls))
         if not calls:
@@ -388,7 +394,7 @@ class Worker:
             if answer is not None:
                 break
         refusal, wake, steward = answer
-        _open(wake, steward)
+        self._open(wake, steward)
         if refusal is not None:
             raise self._refusal(refusal, details[0])
         parent = options.get("parent")
@@ -482,13 +488,16 @@ class Worker:
 
     def pause(self, queue: str | None = None) -> None:
         """Start nothing until `resume`: the whole worker, or one queue.  A drain resumes everything."""
-        self._must_be_open(_steps.pause(self._core, self._queue_or_none(queue), self._core.now()))
+        core = self._core
+        is_open = _steps.pause(core, self._queue_or_none(queue), core.now())
+        self._open()
+        self._must_be_open(is_open)
 
     def resume(self, queue: str | None = None) -> None:
         """Start tasks again."""
         core = self._core
         is_open, wake = _steps.resume(core, self._queue_or_none(queue), self._first, core.now())
-        _open(wake)
+        self._open(wake)
         self._must_be_open(is_open)
 
     def resize(self, threads: int) -> None:
@@ -496,7 +505,7 @@ class Worker:
         count("threads", threads, least=1)
         core = self._core
         is_open, steward = _steps.resize(core, threads, core.now())
-        _open(steward)
+        self._open(steward)
         self._must_be_open(is_open)
 
     def set_rate(self, rate: RateLimit | None, *, queue: str | None = None) -> None:
@@ -509,14 +518,16 @@ class Worker:
         state = self._queue_or_none(queue)
         limiter = core.dispatch.limiter if state is None else state.limiter
         is_open, wake = _steps.set_rate(core, limiter, state, _rate(rate), core.now())
-        _open(wake)
+        self._open(wake)
         self._must_be_open(is_open)
 
     def set_weight(self, queue: str, weight: int) -> None:
         """Another share of the starts for a queue, from the next start on."""
         count("weight", weight, least=1)
         core = self._core
-        self._must_be_open(_steps.set_weight(core, self._queue(queue), weight, core.now()))
+        is_open = _steps.set_weight(core, self._queue(queue), weight, core.now())
+        self._open()
+        self._must_be_open(is_open)
 
     def set_retention(self, retention: Retention) -> None:
         """Remember more or fewer tasks that ended, from now on."""
@@ -525,7 +536,7 @@ class Worker:
         age_ns = optional_nanoseconds("age", retention.age)
         keep = FOREVER if retention.number is None else retention.number
         is_open, steward = _steps.set_retention(core, keep, age_ns, (retention.number, age_ns), core.now())
-        _open(steward)
+        self._open(steward)
         if is_open:
             forget(core)
         self._must_be_open(is_open)
@@ -541,7 +552,14 @@ class Worker:
     def _queue_or_none(self, name: str | None) -> QueueState | None:
         return None if name is None else self._queue(name)
 
-    def _must_be_open(self, is_open: bool) -> None:
+    def _open(self, *gates: Gate | None) -> None:
+        """After a step: open gates, and see to it that whoever is to be told is told."""
+        for gate in gates:
+            if gate is not None:
+                gate.open()
+        tell(self._core)
+
+    def _must_be_open(self, is_open: bool) -> None:  # noqa: FBT001 - what a step has answered
         if not is_open:
             raise WorkerStopped(self._core.phase)
 
@@ -632,12 +650,6 @@ def _new_task(
     return task
 
 
-def _open(*gates: Gate | None) -> None:
-    for gate in gates:
-        if gate is not None:
-            gate.open()
-
-
 def _declared(queues: Iterable[Queue]) -> list[Queue]:
     """The worker's queues, the first one first."""
     declared = list(queues)
@@ -648,6 +660,13 @@ def _declared(queues: Iterable[Queue]) -> list[Queue]:
         raise InvalidArgument("queues", "must have different names")
     first = [queue for queue in declared if queue.name == FIRST_QUEUE]
     return [*(first or [Queue(FIRST_QUEUE)]), *[queue for queue in declared if queue.name != FIRST_QUEUE]]
+
+
+def _functions(argument: str, functions: Iterable[Callable[..., Any]]) -> tuple[Callable[..., Any], ...]:
+    listed = tuple(functions)
+    if not all(callable(function) for function in listed):
+        raise InvalidArgument(argument, "must be functions")
+    return listed
 
 
 def _rate(limit: RateLimit | None) -> Rate | None:
@@ -672,6 +691,12 @@ def _configuration(core: Core, states: Sequence[QueueState], queue_max: int | No
         "key_cap": core.dispatch.key_cap,
         "retention": [None if core.keep == FOREVER else core.keep, core.keep_ns],
     }
+
+
+def _refuse_single(options: SubmitOptions) -> None:
+    for option in ("id", "idempotency_key", "fingerprint", "queue_wait"):
+        if options.get(option) is not None:
+            raise InvalidArgument(option, "is not for many tasks at once")
 
 
 def _calls(arguments: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
