@@ -207,13 +207,17 @@ def the_tasks_own_counts_agree(books: Books) -> Iterator[str]:
             yield f"{id} began {outcome.began} times, and the log has {starts[outcome.task]} starts of it"
 
 
+ENDS = ("Complete", "Fail", "TimeOut", "Expire", "Cancel", "ShutdownCancel", "AcknowledgeCancel", "Abandon")
+"""The events after which a task is in its last status."""
+
+
 def the_log_tells_the_same(books: Books) -> Iterator[str]:
     """Each accepted instruction is one task, with one end, the same in the log as in the outcomes."""
     submits = Counter(task for action, task, _ in books.events if action == "Submit")
     ends = defaultdict(list)
     for action, task, detail in books.events:
-        if action in ("Complete", "Fail", "Cancel", "ShutdownCancel", "AcknowledgeCancel", "Abandon"):
-            ends[task].append((action, detail))
+        if action in ENDS:
+            ends[task].append((action, detail[0] if action == "Fail" else None))
     owners = Counter(outcome.task for outcome in books.outcomes.values() if outcome.task)
     for id, outcome in books.outcomes.items():
         if not outcome.task:

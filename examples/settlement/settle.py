@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 import instructions as paperwork
 import reconcile
 from instructions import BadInput, Instruction
-from jurat import Context, InvalidArgument, Task, Worker, WorkerStopped
+from jurat import Context, InvalidArgument, Retention, Task, Worker, WorkerStopped
 from ledger import Ledger
 
 if TYPE_CHECKING:
@@ -103,11 +103,17 @@ def settle(instructions: list[Instruction], clerk: Clerk, *, drain_after: int, t
     refused: dict[str, str] = {}
     events: list[Event] = []
     with Worker(
-        threads=threads, queue_max=len(instructions), drain_deadline=DRAIN_DEADLINE, recorder=events
+        threads=threads,
+        queue_max=len(instructions),
+        drain_deadline=DRAIN_DEADLINE,
+        retention=Retention(number=None),  # every outcome is written down at the end
+        recorder=events,
     ) as worker:
         for position, instruction in enumerate(instructions, start=1):
             try:
-                accepted[instruction.id] = worker.submit(clerk.post, instruction, name=instruction.id)
+                accepted[instruction.id] = worker.submit(
+                    clerk.post, instruction, name="post", id=instruction.id
+                )
             except WorkerStopped as refusal:
                 refused[instruction.id] = type(refusal).__name__
             if position == drain_after:

@@ -58,7 +58,7 @@ def test_an_observer_is_told_of_every_event_in_the_order_of_the_log(*, recorded:
             worker.submit(double, number)
         worker.submit(double, 1, delay=3_600)
     assert (told[0].action, told[-1].action) == ("Init", "Stopped")
-    assert replay(tuple(told)).counts["Complete"] == 50
+    assert replay(tuple([tuple(it) for it in told])).counts["Complete"] == 50
     if recorded:
         assert [list(it) for it in told] == log
 

@@ -1010,7 +1010,7 @@ def come_back(
     done: Any = seat.task
     extras = done._extras
     failure = None if error is None else type(error).__name__
-    event: list[Any] = [now, "", done._number, done._attempts, None]
+    event: list[Any] = [now, "Fail", done._number, done._attempts, None]
     record = (event,)
     entry = (done,)
     next_ns: Any = verdict.next_ns

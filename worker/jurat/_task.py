@@ -5,7 +5,6 @@ Reading never waits and never fails, in any status.
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from . import _steps
@@ -20,6 +19,7 @@ from .errors import InvalidArgument, TaskAbandoned, TaskCancelled, TaskTimedOut,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from concurrent.futures import Future
     from datetime import datetime
     from typing import Self
 
@@ -161,13 +161,15 @@ class Task(TaskState, Generic[R_co]):
         A task that was cancelled is a cancelled future; one that timed out or was abandoned has
         that as its exception.
         """
-        mirror = _Mirror(self)
+        from ._standard import Mirror  # noqa: PLC0415 - only for those who use it
+
+        mirror = Mirror(self)
         self.add_done_callback(mirror.reflect)
         return mirror
 
     def __await__(self) -> Generator[Any, None, R_co]:
         """Wait in asyncio, without blocking the loop; to cancel the waiting does not cancel the task."""
-        from ._awaiting import Awaited  # noqa: PLC0415 - asyncio is only for those who use it
+        from ._standard import Awaited  # noqa: PLC0415 - only for those who use it
 
         return Awaited(self)
 
@@ -189,33 +191,3 @@ class Task(TaskState, Generic[R_co]):
 
     def __repr__(self) -> str:
         return f"<Task {self.id} {self.name!r} {self._status}>"
-
-
-class _Mirror(Future[R]):
-    """A future that shows a task."""
-
-    def __init__(self, task: Task[R]) -> None:
-        super().__init__()
-        self._task = task
-
-    def cancel(self) -> bool:
-        """Cancel the task; True if it is cancelled, False if it runs or has ended."""
-        if self._task.cancel() is not Cancelling.CANCELLED:
-            return False
-        return super().cancel()
-
-    def running(self) -> bool:
-        """Whether the task's function is on a thread."""
-        return self._task.status is Status.RUNNING
-
-    def reflect(self, task: Task[Any]) -> None:
-        """The task has ended."""
-        if task.status is Status.CANCELLED:
-            super().cancel()
-            self.set_running_or_notify_cancel()
-        elif self.set_running_or_notify_cancel():
-            problem = task.exception(0)
-            if problem is None:
-                self.set_result(task.result(0))
-            else:
-                self.set_exception(problem)

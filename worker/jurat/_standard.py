@@ -1,17 +1,20 @@
-"""Waiting for a task in asyncio: the loop goes on meanwhile, and no thread waits.
+"""A task as the standard library knows such things: awaited in asyncio, or as a future.
 
 `Awaited` is what `Task.__await__` answers: an iterator that a coroutine drives, as it would drive a
-future's, and whose end is the task's result.
+future's, and whose end is the task's result.  The loop goes on meanwhile, and no thread waits.
+`Mirror` is a `concurrent.futures.Future` that shows a task.  Loaded when first used.
 """
 
 from __future__ import annotations
 
 from asyncio import get_running_loop
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _steps
 from ._core import Latch
+from ._states import Cancelling, Status
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from ._task import Task
 
-__all__ = ["Awaited"]
+__all__ = ["Awaited", "Mirror"]
 
 R = TypeVar("R")
 
@@ -83,3 +86,33 @@ class _Waker:
     def _wake(self) -> None:
         if not self._future.done():
             self._future.set_result(None)
+
+
+class Mirror(Future[R]):
+    """A future that shows a task."""
+
+    def __init__(self, task: Task[R]) -> None:
+        super().__init__()
+        self._task = task
+
+    def cancel(self) -> bool:
+        """Cancel the task; True if it is cancelled, False if it runs or has ended."""
+        if self._task.cancel() is not Cancelling.CANCELLED:
+            return False
+        return super().cancel()
+
+    def running(self) -> bool:
+        """Whether the task's function is on a thread."""
+        return self._task.status is Status.RUNNING
+
+    def reflect(self, task: Task[Any]) -> None:
+        """The task has ended."""
+        if task.status is Status.CANCELLED:
+            super().cancel()
+            self.set_running_or_notify_cancel()
+        elif self.set_running_or_notify_cancel():
+            problem = task.exception(0)
+            if problem is None:
+                self.set_result(task.result(0))
+            else:
+                self.set_exception(problem)
