@@ -125,7 +125,7 @@ FAULTS: tuple[Fault, ...] = (
         says="the worker lets a late return overwrite a terminal status",
         file="worker/jurat/_steps.py",
         before='ended[1] = "LateReturn"\n',
-        after='ended[1] = "LateReturn"\n                done._status = COMPLETED\n',
+        after='ended[1] = "LateReturn"\n                    done._status = COMPLETED\n',
         expects="breaks handles: status and attempts",
     ),
     Fault(
@@ -133,12 +133,14 @@ FAULTS: tuple[Fault, ...] = (
         says="the worker grants twice the grace",
         file="worker/jurat/_steps.py",
         before=(
-            "            core.grace_over_ns = now + core.grace_ns\n            core.starting = False\n"
-            "            core.tripping = True\n            core.phase = STOPPING\n            steward"
+            "            core.grace_over_ns = now + core.grace_ns\n"
+            "            core.starting = core.direct = False\n"
+            "            core.sweeping = core.tripping = True\n            room"
         ),
         after=(
-            "            core.grace_over_ns = now + 2 * core.grace_ns\n            core.starting = False\n"
-            "            core.tripping = True\n            core.phase = STOPPING\n            steward"
+            "            core.grace_over_ns = now + 2 * core.grace_ns\n"
+            "            core.starting = core.direct = False\n"
+            "            core.sweeping = core.tripping = True\n            room"
         ),
         expects="ns were measured, not",
     ),
@@ -155,7 +157,7 @@ FAULTS: tuple[Fault, ...] = (
         says="the worker lets a late return overwrite a terminal status",
         file="worker/jurat/_steps.py",
         before='ended[1] = "LateReturn"\n',
-        after='ended[1] = "LateReturn"\n                done._status = COMPLETED\n',
+        after='ended[1] = "LateReturn"\n                    done._status = COMPLETED\n',
         expects="failed: tests/worker/",
     ),
     Fault(

@@ -70,7 +70,7 @@ def test_every_action_has_a_row_with_what_each_place_calls_it() -> None:
     assert all(model.startswith(name[:-1]) for model, name, _, _ in table)
     assert {row[2] for row in table if row[2].startswith("`")} == {f"`{name}`" for name in LOGGED}
     assert ["`Start(t)`", "`Start`", "`Start`", "`turn`, `start`"] in table
-    assert ["`Reject`", "`Reject`", "`Reject`", "`admit`"] in table
+    assert ["`Reject`", "`Reject`", "`Reject`", "`admit`, `admit_all`"] in table
     assert ["`GraceSpent`", "`GraceSpent`", *["none: it follows from the instants"] * 2] in table
 
 

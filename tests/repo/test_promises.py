@@ -101,7 +101,7 @@ def test_an_absolute_import_of_the_own_package_is_found() -> None:
     assert promises.absolute_imports_of_self("jurat", source) == ["line 2: jurat imports itself by name"]
 
 
-STANDARD = ("_standard.py", "executor.py")
+STANDARD = ("_standard.py", "_task.py", "executor.py")
 """A task as a future, or awaited: the modules that speak to the standard library's own handles."""
 
 

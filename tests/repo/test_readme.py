@@ -41,7 +41,7 @@ def test_the_generated_parts_are_current(document: str) -> None:
     ("document", "true", "false"),
     [
         ("README.md", "**pass**", "**fail**"),
-        ("tla/README.md", "| `Start` | `turn` |", "| `Start` | not yet |"),
+        ("tla/README.md", "| `Start` | `turn`, `start` |", "| `Start` | not yet |"),
         ("tla/README.md", "| `Status.QUEUED` |", "| `Status.WAITING` |"),
     ],
 )
