@@ -48,11 +48,12 @@ sabotage: setup ## plant a fault for each link in a copy, and see each go red by
 test: setup ## run every test
 	@$(BIN)/python -m pytest
 
-check: setup ## lint, format, types, import boundaries
+check: setup ## lint, format, types, import boundaries, the public interface
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python -m jurat_audit.api
 
 fmt: setup ## format the code, and fix what the linter can fix
 	@$(BIN)/ruff check --fix-only

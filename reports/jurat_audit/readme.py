@@ -1,9 +1,9 @@
-"""The parts of the READMEs that are not written by hand: the evidence, the lifecycle, the names.
+"""The parts of the READMEs that are not written by hand: evidence, lifecycle, defaults, names.
 
 `python -m jurat_audit.readme` writes them between their markers: in `README.md` the table from the
-committed report and the diagram from the rule, in `tla/README.md` the name tables from the sources
-themselves.  A test of the repository fails when they are not current, so no figure and no name in
-them can go stale.
+committed report, the diagram from the rule and the defaults from the code; in `tla/README.md` the
+name tables from the sources themselves.  A test of the repository fails when they are not current,
+so no figure and no name in them can go stale.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jurat_spec.lifecycle import ACTIONS
 
-from . import names
+from . import api, names
 from .errors import AuditError
 from .subject import project_root
 
@@ -75,7 +75,7 @@ def _evidence() -> str:
 
 
 DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"evidence": _evidence, "lifecycle": lifecycle_diagram},
+    "README.md": {"evidence": _evidence, "lifecycle": lifecycle_diagram, "defaults": api.defaults_table},
     "tla/README.md": {"names": names.action_table, "words": names.word_table},
 }
 """The documents that have generated parts, and who makes each part."""

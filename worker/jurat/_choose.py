@@ -179,7 +179,13 @@ def compact(core: Core) -> None:
 
 
 def _sort(core: Core) -> None:
-    """Put what came in where it belongs."""
+    """Put what came in where it belongs.
+
+    Whether anything came in is looked at without the lock: what comes after the look has moved
+    `changes` or `admitted`, so the choice will be made again.
+    """
+    if not (core.inbox or core.freed or core.orders):
+        return
     tasks, freed, orders = _steps.take_inbox(core)
     for limiter, rate, at in orders:
         limiter.change(rate, at)
