@@ -16,6 +16,7 @@ from jurat import (
     Phase,
     QueueFull,
     Reason,
+    Retention,
     Status,
     Task,
     TaskAbandoned,
@@ -59,7 +60,7 @@ def test_a_result_comes_back(hire: Hire) -> None:
 
 
 def test_an_exception_comes_back_as_itself(hire: Hire) -> None:
-    """A failed task gives the very exception that its function raised, and the log only its type."""
+    """A failed task gives the very exception that its function raised, and the log its type, and when."""
     worker, log = hire()
     with worker:
         task = worker.submit(fail)
@@ -67,7 +68,10 @@ def test_an_exception_comes_back_as_itself(hire: Hire) -> None:
             task.result(PATIENCE)
     assert task.exception() is caught.value
     assert task.status is Status.FAILED
-    assert [event[4] for event in log if event[1] == "Fail"] == ["Mishap"]
+    (failed,) = [event for event in log if event[1] == "Fail"]
+    error, instant, retryable, following = failed[4]
+    assert (error, retryable, following) == ("Mishap", False, None)
+    assert instant <= failed[0]
 
 
 def test_a_worker_without_a_recorder_does_the_same() -> None:
@@ -337,7 +341,7 @@ def test_the_submitters_context_variables_follow_the_task(hire: Hire) -> None:
 
 
 def test_what_a_failed_task_held_is_collectable(hire: Hire) -> None:
-    """Nothing of the worker keeps an ended task, its arguments or its traceback alive."""
+    """Nothing of the worker keeps a forgotten task, its arguments or its traceback alive."""
 
     class Payload:
         pass
@@ -345,7 +349,7 @@ def test_what_a_failed_task_held_is_collectable(hire: Hire) -> None:
     def refuse(_: Context, payload: Payload) -> NoReturn:
         raise Mishap(payload)
 
-    worker, _ = hire(threads=1)
+    worker, _ = hire(threads=1, retention=Retention(number=0))
     with worker:
         payload = Payload()
         seen = weakref.ref(payload)
