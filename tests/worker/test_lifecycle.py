@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import weakref
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import pytest
 from tests.worker.conftest import PATIENCE, Meeting, actions
@@ -18,8 +18,6 @@ from jurat import (
     Reason,
     Retention,
     Status,
-    Task,
-    TaskAbandoned,
     TaskCancelled,
     WaitTimeout,
     Worker,
@@ -359,39 +357,3 @@ def test_what_a_failed_task_held_is_collectable(hire: Hire) -> None:
         del payload, task
         gc.collect()
         assert seen() is None
-
-
-@pytest.mark.evidence("NP-1")
-@pytest.mark.parametrize("status", list(Status))
-def test_reading_a_task_never_fails(hire: Hire, status: Status) -> None:
-    """In every status: each property, the repr, the context's and the worker's; no payload in a repr."""
-    worker, _ = hire(threads=1)
-    meeting = Meeting()
-    with worker:
-        if status is Status.COMPLETED:
-            task: Task[Any] = worker.submit(lambda _, secret: secret, "canary")
-            task.wait(PATIENCE)
-        elif status is Status.FAILED:
-            task = worker.submit(lambda _, secret: int(secret), "canary")
-            task.wait(PATIENCE)
-        else:
-            if status is not Status.QUEUED and status is not Status.CANCELLED:
-                task = worker.submit(lambda context, _: meeting(context), "canary")
-                meeting.met()
-            else:
-                worker.submit(meeting)
-                task = worker.submit(lambda _, secret: secret, "canary")
-            if status is Status.CANCELLED:
-                task.cancel()
-            if status is Status.ABANDONED:
-                worker.stop_now().wait(PATIENCE)
-        assert task.status is status
-        assert status.terminal is (status not in (Status.QUEUED, Status.RUNNING))
-        text = f"{task!r} {task.id} {task.name} {task.number} {task.attempts} {task.cancel_reason}"
-        assert "canary" not in text + repr(worker)
-        assert str(status) in text
-        if status.terminal:
-            assert task.wait()
-            assert (task.exception() is None) is (status is Status.COMPLETED)
-            assert isinstance(task.exception(), TaskAbandoned) is (status is Status.ABANDONED)
-        meeting.leave.set()
