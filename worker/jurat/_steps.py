@@ -381,6 +381,9 @@ def cancel(
             ):
                 steward = core.steward
                 core.steward = None
+            if core.keep_ns is not None and core.kept_count == 1 and steward is None:
+                steward = core.steward
+                core.steward = None
             task._ended_ns = now
             if answer is NOW_CANCELLED:
                 task._reason = reason
@@ -937,6 +940,9 @@ def turn(
                             del kept[FRONT_OF_LIST]
                             core.kept_head -= FRONT
                 core.kept_count = kept_count
+                if core.keep_ns is not None and kept_count == 1 and wake is None:
+                    wake = core.steward
+                    core.steward = None
                 done._value = value
                 done._reason = None
                 done._ended_ns = now
@@ -1097,6 +1103,9 @@ def come_back(
                     if core.ended == core.admitted:
                         steward = core.steward
                         core.steward = None
+                if core.keep_ns is not None and core.kept_count == 1 and steward is None:
+                    steward = core.steward
+                    core.steward = None
                 done._ended_ns = now
                 done._reason = reason
                 done._status = status
@@ -1300,6 +1309,9 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
                 if core.ended == core.admitted:
                     steward = core.steward
                     core.steward = None
+            if core.keep_ns is not None and core.kept_count == 1 and steward is None:
+                steward = core.steward
+                core.steward = None
             task._ended_ns = now
             task._status = TIMED_OUT
             latch = task._ended
