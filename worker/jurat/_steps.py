@@ -52,6 +52,7 @@ __all__ = [
     "become_due",
     "begin_drain",
     "call_at_end",
+    "call_at_trip",
     "call_herald",
     "cancel",
     "claim_follower",
@@ -769,10 +770,10 @@ def call_at_end(core: Core, task: TaskState, fresh: Latch, callback: Any) -> boo
     return live
 
 
-def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Any) -> tuple[Latch, Any]:
+def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Gate) -> tuple[Latch, Gate | None]:
     """As `enrol`, for the moment when a running task is asked to come back."""
     entry = (gate,)
-    at = gate
+    at: Gate | None = gate
     latch = fresh
     with core.lock:
         if task._reason is not None or core.phase is STOPPING or core.phase is STOPPED:
@@ -788,6 +789,21 @@ def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Any) -> tupl
             else:
                 latch.gates += entry
     return latch, at
+
+
+def call_at_trip(core: Core, task: TaskState, fresh: Latch, callback: Any) -> bool:
+    """Somebody, who has a method `open`, is to be told when a running task is asked to come back.
+
+    False if it has been.
+    """
+    entry = (callback,)
+    with core.lock:
+        asked = task._reason is not None or core.phase is STOPPING or core.phase is STOPPED
+        if not asked:
+            if task._tripped is None:
+                task._tripped = fresh
+            task._tripped.gates += entry
+    return not asked
 
 
 def give_up(core: Core, latch: Latch, gate: Gate) -> bool:
