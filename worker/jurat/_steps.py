@@ -1536,9 +1536,13 @@ def abandon(core: Core, seat: Seat, now: int) -> Iterable[Any]:
 
 
 def ring(core: Core) -> Gate | None:
-    """Wake a parked thread, if there is one, to look whether it can start something now."""
+    """Wake a parked thread, if there is one, to look whether it can start something now.
+
+    One that has looked already, and is about to park, looks again: for it the instant is past.
+    """
     wake = None
     with core.lock:
+        core.changes += 1
         idle = core.idle
         if idle and not core.waking:
             core.waking = True
