@@ -1304,6 +1304,7 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
                 tallies[base + AT_QUEUED] -= 1
                 if extras.special:
                     core.specials -= 1
+                    core.lost += 1
                 else:
                     core.tombs += 1
             elif status is SCHEDULED:
