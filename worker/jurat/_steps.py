@@ -324,7 +324,6 @@ def cancel(
     entry = (task,)
     event = [now, "Cancel", task._number, 0, (reason.value, actor)]
     record = (event,)
-    extras = task._extras
     gates: Iterable[Any] = NO_GATES
     room: Iterable[Gate] = NO_GATES
     crowd: list[Gate] = []
@@ -335,6 +334,7 @@ def cancel(
         else:
             core.last_ns = now
         status = task._status
+        extras = task._extras  # of one that retries they may be new
         if status is QUEUED or status is SCHEDULED or status is RETRYING:
             tallies = core.tallies
             base = task._label.base
@@ -1443,7 +1443,6 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
     event = [now, "ShutdownCancel", task._number, 0, None]
     record = (event,)
     entry = (task,)
-    extras = task._extras
     gates: Iterable[Any] = NO_GATES
     with core.lock:
         if now < core.last_ns:
@@ -1451,6 +1450,7 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
         else:
             core.last_ns = now
         status = task._status
+        extras = task._extras
         waits = status is QUEUED or status is SCHEDULED or status is RETRYING
         if waits and (not core.starting or (status is SCHEDULED and core.phase is not OPEN)):
             overdue = extras is not None and extras.deadline_ns <= now
