@@ -135,7 +135,7 @@ class Task(TaskState, Generic[R_co]):
         core = self._label.core
         answer, ended = _steps.cancel(core, self, Reason.USER, actor, core.now())
         open_ended(core, *ended)
-        if answer is Cancelling.CANCELLED:
+        if self._status is not Status.ABANDONED:
             release(self)
         return answer
 

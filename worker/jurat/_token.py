@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from . import _steps
 from ._core import Latch
 from ._opening import open_ended, release
-from ._states import Reason
+from ._states import Reason, Status
 
 if TYPE_CHECKING:
     from ._core import TaskState
@@ -79,4 +79,5 @@ def _cancel(task: TaskState) -> None:
     core = task._label.core
     _, ended = _steps.cancel(core, task, Reason.PARENT, None, core.now())
     open_ended(core, *ended)
-    release(task)
+    if task._status is not Status.ABANDONED:
+        release(task)
