@@ -16,7 +16,7 @@ from jurat import Context, Event, Worker
 from jurat_spec.replay import replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PATIENCE = 60.0
 """Seconds after which a wait that should not have waited fails the test."""
@@ -64,6 +64,16 @@ def hire() -> Iterator[Hire]:
         assert worker.stop_now().wait(PATIENCE), "a stop did not complete"
     for _, log in hired:
         replay(tuple(log))
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for what nobody tells: however long it takes, but not for ever."""
+    patience = Flag()
+    for _ in range(int(PATIENCE * 1_000)):
+        if condition():
+            return
+        patience.wait(0.001)
+    raise AssertionError("it never came true")
 
 
 def actions(log: list[Event]) -> list[str]:

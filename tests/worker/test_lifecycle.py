@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import weakref
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import pytest
 from tests.worker.conftest import PATIENCE, Meeting, actions
@@ -16,9 +16,8 @@ from jurat import (
     Phase,
     QueueFull,
     Reason,
+    Retention,
     Status,
-    Task,
-    TaskAbandoned,
     TaskCancelled,
     WaitTimeout,
     Worker,
@@ -59,7 +58,7 @@ def test_a_result_comes_back(hire: Hire) -> None:
 
 
 def test_an_exception_comes_back_as_itself(hire: Hire) -> None:
-    """A failed task gives the very exception that its function raised, and the log only its type."""
+    """A failed task gives the very exception that its function raised, and the log its type, and when."""
     worker, log = hire()
     with worker:
         task = worker.submit(fail)
@@ -67,7 +66,10 @@ def test_an_exception_comes_back_as_itself(hire: Hire) -> None:
             task.result(PATIENCE)
     assert task.exception() is caught.value
     assert task.status is Status.FAILED
-    assert [event[4] for event in log if event[1] == "Fail"] == ["Mishap"]
+    (failed,) = [event for event in log if event[1] == "Fail"]
+    error, instant, retryable, following = failed[4]
+    assert (error, retryable, following) == ("Mishap", False, None)
+    assert instant <= failed[0]
 
 
 def test_a_worker_without_a_recorder_does_the_same() -> None:
@@ -337,7 +339,7 @@ def test_the_submitters_context_variables_follow_the_task(hire: Hire) -> None:
 
 
 def test_what_a_failed_task_held_is_collectable(hire: Hire) -> None:
-    """Nothing of the worker keeps an ended task, its arguments or its traceback alive."""
+    """Nothing of the worker keeps a forgotten task, its arguments or its traceback alive."""
 
     class Payload:
         pass
@@ -345,7 +347,7 @@ def test_what_a_failed_task_held_is_collectable(hire: Hire) -> None:
     def refuse(_: Context, payload: Payload) -> NoReturn:
         raise Mishap(payload)
 
-    worker, _ = hire(threads=1)
+    worker, _ = hire(threads=1, retention=Retention(number=0))
     with worker:
         payload = Payload()
         seen = weakref.ref(payload)
@@ -355,39 +357,3 @@ def test_what_a_failed_task_held_is_collectable(hire: Hire) -> None:
         del payload, task
         gc.collect()
         assert seen() is None
-
-
-@pytest.mark.evidence("NP-1")
-@pytest.mark.parametrize("status", list(Status))
-def test_reading_a_task_never_fails(hire: Hire, status: Status) -> None:
-    """In every status: each property, the repr, the context's and the worker's; no payload in a repr."""
-    worker, _ = hire(threads=1)
-    meeting = Meeting()
-    with worker:
-        if status is Status.COMPLETED:
-            task: Task[Any] = worker.submit(lambda _, secret: secret, "canary")
-            task.wait(PATIENCE)
-        elif status is Status.FAILED:
-            task = worker.submit(lambda _, secret: int(secret), "canary")
-            task.wait(PATIENCE)
-        else:
-            if status is not Status.QUEUED and status is not Status.CANCELLED:
-                task = worker.submit(lambda context, _: meeting(context), "canary")
-                meeting.met()
-            else:
-                worker.submit(meeting)
-                task = worker.submit(lambda _, secret: secret, "canary")
-            if status is Status.CANCELLED:
-                task.cancel()
-            if status is Status.ABANDONED:
-                worker.stop_now().wait(PATIENCE)
-        assert task.status is status
-        assert status.terminal is (status not in (Status.QUEUED, Status.RUNNING))
-        text = f"{task!r} {task.id} {task.name} {task.number} {task.attempts} {task.cancel_reason}"
-        assert "canary" not in text + repr(worker)
-        assert str(status) in text
-        if status.terminal:
-            assert task.wait()
-            assert (task.exception() is None) is (status is Status.COMPLETED)
-            assert isinstance(task.exception(), TaskAbandoned) is (status is Status.ABANDONED)
-        meeting.leave.set()

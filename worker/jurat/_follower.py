@@ -8,6 +8,8 @@ for them.  What one raises is reported and changes nothing.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from . import _steps
@@ -114,9 +116,21 @@ def _tell(core: Core, seen: int) -> int:
 def report_problem(what: str, problem: BaseException) -> None:
     """Tell of a failure in what belongs to a user, as Python does of one in a finalizer.
 
-    By way of `sys.unraisablehook`, which prints it unless somebody has set another.
+    By way of `sys.unraisablehook`, if somebody has set one: Python's own takes nothing but what
+    Python made.  Without one, or if it fails, it is printed to `sys.stderr`.  Never fails.
     """
-    sys.unraisablehook(cast("sys.UnraisableHookArgs", _Unraisable(what, problem)))
+    told = False
+    if sys.unraisablehook is not sys.__unraisablehook__:
+        with suppress(BaseException):
+            sys.unraisablehook(cast("sys.UnraisableHookArgs", _Unraisable(what, problem)))
+            told = True
+    if not told and sys.stderr is not None:
+        with suppress(BaseException):
+            sys.stderr.write(f"{_message(what)}\n{''.join(format_exception(problem))}")
+
+
+def _message(what: str) -> str:
+    return f"jurat: exception ignored in {what}"
 
 
 class _Unraisable:
@@ -126,5 +140,5 @@ class _Unraisable:
         self.exc_type = type(problem)
         self.exc_value = problem
         self.exc_traceback = problem.__traceback__
-        self.err_msg = f"jurat: exception ignored in {what}"
+        self.err_msg = _message(what)
         self.object = None

@@ -57,7 +57,8 @@ def forget(core: Core) -> None:
 def release(task: TaskState) -> None:
     """Let go of what a task that has ended no longer needs: its function, arguments and variables.
 
-    By whoever ended it, when its function is off its thread; nobody reads them any more.
+    By whoever ended it, when its function is off its thread; nobody reads them any more.  That of an
+    abandoned task may be about to be called: only its own thread may let it go.
     """
     if task._status.terminal:
         task._function = task._variables = None

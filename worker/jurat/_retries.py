@@ -64,13 +64,13 @@ def judge(core: Core, task: TaskState, error: BaseException | None, returned: in
 
 def _wants(core: Core, policy: Retry, error: BaseException | None) -> bool:
     """Whether the policy would try again after this error."""
-    if not isinstance(error, Exception) or isinstance(error, policy.never):
+    if not isinstance(error, Exception):
         return False
     on = policy.on
-    if isinstance(on, type | tuple):
-        return isinstance(error, on)
     try:
-        return bool(on(error))
+        if isinstance(error, policy.never):
+            return False
+        return isinstance(error, on) if isinstance(on, type | tuple) else bool(on(error))
     except BaseException as problem:  # noqa: BLE001 - whatever it is, it is reported
         core.on_problem("the retry policy's function", problem)
         return False
@@ -78,12 +78,12 @@ def _wants(core: Core, policy: Retry, error: BaseException | None) -> bool:
 
 def _delay_ns(core: Core, policy: Retry, task: TaskState, error: BaseException | None) -> int:
     """How long until the next attempt: what the exception asks for, or the backoff with its jitter."""
-    asked = getattr(error, "retry_after", None)
-    if asked is not None:
-        try:
+    try:
+        asked = getattr(error, "retry_after", None)
+        if asked is not None:
             return nanoseconds("retry_after", asked)
-        except ValueError as problem:
-            core.on_problem("an exception's retry_after", problem)
+    except BaseException as problem:
+        core.on_problem("an exception's retry_after", problem)
     delay = _arithmetic.backoff(
         task._attempts, nanoseconds("delay", policy.delay), nanoseconds("cap", policy.cap)
     )

@@ -52,6 +52,7 @@ __all__ = [
     "become_due",
     "begin_drain",
     "call_at_end",
+    "call_at_trip",
     "call_follower",
     "call_herald",
     "cancel",
@@ -329,7 +330,6 @@ def cancel(
     entry = (task,)
     event = [now, "Cancel", task._number, 0, (reason.value, actor)]
     record = (event,)
-    extras = task._extras
     gates: Iterable[Any] = NO_GATES
     room: Iterable[Gate] = NO_GATES
     crowd: list[Gate] = []
@@ -340,6 +340,7 @@ def cancel(
         else:
             core.last_ns = now
         status = task._status
+        extras = task._extras  # of one that retries they may be new
         if status is QUEUED or status is SCHEDULED or status is RETRYING:
             tallies = core.tallies
             base = task._label.base
@@ -386,6 +387,9 @@ def cancel(
             elif core.lost > TOMBS + core.specials or (
                 core.tombs > TOMBS and core.tombs + core.tombs > core.tail - core.head
             ):
+                steward = core.steward
+                core.steward = None
+            if core.keep_ns is not None and core.kept_count == 1 and steward is None:
                 steward = core.steward
                 core.steward = None
             task._ended_ns = now
@@ -773,10 +777,10 @@ def call_at_end(core: Core, task: TaskState, fresh: Latch, callback: Any) -> boo
     return live
 
 
-def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Any) -> tuple[Latch, Any]:
+def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Gate) -> tuple[Latch, Gate | None]:
     """As `enrol`, for the moment when a running task is asked to come back."""
     entry = (gate,)
-    at = gate
+    at: Gate | None = gate
     latch = fresh
     with core.lock:
         if task._reason is not None or core.phase is STOPPING or core.phase is STOPPED:
@@ -792,6 +796,21 @@ def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Any) -> tupl
             else:
                 latch.gates += entry
     return latch, at
+
+
+def call_at_trip(core: Core, task: TaskState, fresh: Latch, callback: Any) -> bool:
+    """Somebody, who has a method `open`, is to be told when a running task is asked to come back.
+
+    False if it has been.
+    """
+    entry = (callback,)
+    with core.lock:
+        asked = task._reason is not None or core.phase is STOPPING or core.phase is STOPPED
+        if not asked:
+            if task._tripped is None:
+                task._tripped = fresh
+            task._tripped.gates += entry
+    return not asked
 
 
 def give_up(core: Core, latch: Latch, gate: Gate) -> bool:
@@ -944,6 +963,9 @@ def turn(
                             del kept[FRONT_OF_LIST]
                             core.kept_head -= FRONT
                 core.kept_count = kept_count
+                if core.keep_ns is not None and kept_count == 1 and wake is None:
+                    wake = core.steward
+                    core.steward = None
                 done._value = value
                 done._reason = None
                 done._ended_ns = now
@@ -1104,6 +1126,9 @@ def come_back(
                     if core.ended == core.admitted:
                         steward = core.steward
                         core.steward = None
+                if core.keep_ns is not None and core.kept_count == 1 and steward is None:
+                    steward = core.steward
+                    core.steward = None
                 done._ended_ns = now
                 done._reason = reason
                 done._status = status
@@ -1285,6 +1310,7 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
                 tallies[base + AT_QUEUED] -= 1
                 if extras.special:
                     core.specials -= 1
+                    core.lost += 1
                 else:
                     core.tombs += 1
             elif status is SCHEDULED:
@@ -1307,6 +1333,9 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
                 if core.ended == core.admitted:
                     steward = core.steward
                     core.steward = None
+            if core.keep_ns is not None and core.kept_count == 1 and steward is None:
+                steward = core.steward
+                core.steward = None
             task._ended_ns = now
             task._status = TIMED_OUT
             latch = task._ended
@@ -1420,7 +1449,6 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
     event = [now, "ShutdownCancel", task._number, 0, None]
     record = (event,)
     entry = (task,)
-    extras = task._extras
     gates: Iterable[Any] = NO_GATES
     with core.lock:
         if now < core.last_ns:
@@ -1428,6 +1456,7 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
         else:
             core.last_ns = now
         status = task._status
+        extras = task._extras
         waits = status is QUEUED or status is SCHEDULED or status is RETRYING
         if waits and (not core.starting or (status is SCHEDULED and core.phase is not OPEN)):
             overdue = extras is not None and extras.deadline_ns <= now
@@ -1514,9 +1543,13 @@ def abandon(core: Core, seat: Seat, now: int) -> Iterable[Any]:
 
 
 def ring(core: Core) -> Gate | None:
-    """Wake a parked thread, if there is one, to look whether it can start something now."""
+    """Wake a parked thread, if there is one, to look whether it can start something now.
+
+    One that has looked already, and is about to park, looks again: for it the instant is past.
+    """
     wake = None
     with core.lock:
+        core.changes += 1
         idle = core.idle
         if idle and not core.waking:
             core.waking = True

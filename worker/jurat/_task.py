@@ -135,7 +135,7 @@ class Task(TaskState, Generic[R_co]):
         core = self._label.core
         answer, ended = _steps.cancel(core, self, Reason.USER, actor, core.now())
         open_ended(core, *ended)
-        if answer is Cancelling.CANCELLED:
+        if self._status is not Status.ABANDONED:
             release(self)
         return answer
 
@@ -144,6 +144,10 @@ class Task(TaskState, Generic[R_co]):
 
         It is called on a thread of the worker's own that does nothing else, in the order of the
         ends.  What it raises is reported to `sys.unraisablehook` and changes nothing.
+
+        Raises
+        ------
+        ThreadsUnavailable: the machine gave no thread to call it on.
         """
         if not callable(callback):
             raise InvalidArgument("callback", f"must be callable, and is of type {type(callback).__name__}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from . import _steps
 from ._core import Latch
 from ._opening import open_ended, release
-from ._states import Reason
+from ._states import Reason, Status
 
 if TYPE_CHECKING:
     from ._core import TaskState
@@ -71,8 +71,7 @@ def enter(token: Token, task: TaskState) -> None:
 
 def follow(token: Token, task: TaskState) -> None:
     """Cancel the token when the task is asked to come back, or at once if it was."""
-    _, at = _steps.enrol_for_trip(task._label.core, task, Latch(), token)
-    if at is None:
+    if not _steps.call_at_trip(task._label.core, task, Latch(), token):
         token.cancel()
 
 
@@ -80,4 +79,5 @@ def _cancel(task: TaskState) -> None:
     core = task._label.core
     _, ended = _steps.cancel(core, task, Reason.PARENT, None, core.now())
     open_ended(core, *ended)
-    release(task)
+    if task._status is not Status.ABANDONED:
+        release(task)

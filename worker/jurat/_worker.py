@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 from . import _steps
 from ._batch import BATCH_MAX, Batch
 from ._choose import Dispatch, QueueState
-from ._context import SEATS
+from ._context import SEATS, task_id
 from ._core import FOREVER, Core, Extras, Label
 from ._follower import Transition, employ, report_problem
 from ._opening import forget, tell
@@ -414,9 +414,9 @@ class Worker:
         found = core.ids.get(is_name("id", id))
         if found is None:
             instance, _, number = id.rpartition("-")
-            if instance == core.instance and number.isascii() and number.isdecimal():
+            if instance == core.instance and number.isascii() and number.isdecimal() and len(number) < 20:
                 found = core.registry.get(int(number))
-                if found is not None and found._extras is not None and found._extras.id is not None:
+                if found is not None and task_id(found) != id:
                     found = None  # it is known by another id
         if found is None:
             raise TaskNotFound(id)

@@ -1,0 +1,316 @@
+"""Corners of the worker, each of which was a fault once: what a user's code may do at the wrong moment."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import weakref
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from tests.worker.conftest import PATIENCE, Meeting, eventually
+from tests.worker.test_shutdown import Stingy
+from tests.worker.virtual import S, let_pass, play
+
+from jurat import (
+    Cancelling,
+    Context,
+    RateLimit,
+    Retention,
+    Retry,
+    Status,
+    TaskNotFound,
+    ThreadsUnavailable,
+    Token,
+)
+from jurat._runtime import REAL, RealRuntime
+from jurat._steps import TOMBS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tests.worker.conftest import Hire
+
+    from jurat_sim.primitives import BenchThread
+    from jurat_sim.stage import Stage
+
+
+def nothing(_: Context) -> None:
+    """Do nothing."""
+
+
+def double(_: Context, number: int) -> int:
+    """Return twice the number."""
+    return 2 * number
+
+
+def _refuse(*_: object) -> None:
+    raise RuntimeError("this hook always fails")
+
+
+@pytest.mark.parametrize("hook", [sys.__unraisablehook__, _refuse])
+def test_a_failing_callback_is_printed_and_the_next_one_is_called(
+    hire: Hire, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hook: Any
+) -> None:
+    """With Python's own hook, which takes no argument of ours, and with one that fails."""
+    monkeypatch.setattr(sys, "unraisablehook", hook)
+    worker, _ = hire(threads=1)
+    meeting, called = Meeting(), Flag()
+    with worker:
+        task = worker.submit(meeting)
+        task.add_done_callback(lambda _: 1 // 0)
+        task.add_done_callback(lambda _: called.set())
+        meeting.leave.set()
+        assert called.wait(PATIENCE)
+    said = capsys.readouterr().err
+    assert "jurat: exception ignored in a done callback" in said
+    assert "ZeroDivisionError" in said
+
+
+def test_a_callback_for_which_there_is_no_thread_is_refused_and_may_be_asked_for_again(hire: Hire) -> None:
+    """By a typed error, and the worker remembers no follower that does not exist."""
+    machine = Stingy(2)
+    worker, _ = hire(threads=1, runtime=machine)
+    worker.start()
+    meeting, called = Meeting(), Flag()
+    task = worker.submit(meeting)
+    with pytest.raises(ThreadsUnavailable):
+        task.add_done_callback(lambda _: None)
+    machine.given = 1
+    task.add_done_callback(lambda _: called.set())
+    meeting.leave.set()
+    assert called.wait(PATIENCE)
+
+
+def test_a_token_of_a_context_that_has_waited_in_vain_is_cancelled_all_the_same(hire: Hire) -> None:
+    """The gate that the wait left behind is not taken for the token's place."""
+    worker, _ = hire(threads=1)
+    meeting = Meeting()
+    tokens: list[Token] = []
+
+    def wait_and_go_on(context: Context) -> None:
+        context.wait(0)
+        tokens.append(context.token())
+        meeting(context)
+
+    with worker:
+        task = worker.submit(wait_and_go_on)
+        meeting.met()
+        task.cancel()
+        assert tokens[0].cancelled
+        meeting.leave.set()
+
+
+class Moody(Exception):
+    """Whoever asks it when to try again gets an exception."""
+
+    @property
+    def retry_after(self) -> float:
+        """Fail."""
+        raise RuntimeError("do not ask me")
+
+
+class _Undecided(type):
+    def __instancecheck__(cls, _: object) -> bool:
+        raise RuntimeError("I cannot say")
+
+
+class Undecided(Exception, metaclass=_Undecided):
+    """Whoever asks whether an exception is one of these gets an exception."""
+
+
+@pytest.mark.parametrize(
+    ("policy", "attempts"),
+    [
+        ({}, 2),
+        ({"never": Undecided}, 1),
+        ({"on": Undecided}, 1),
+        ({"on": _refuse}, 1),
+    ],
+)
+def test_an_exception_that_fails_when_it_is_asked_costs_no_thread(
+    hire: Hire, monkeypatch: pytest.MonkeyPatch, policy: dict[str, Any], attempts: int
+) -> None:
+    """The failure is reported, the task ends, and its thread goes on."""
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+
+    def fail(_: Context) -> NoReturn:
+        raise Moody
+
+    worker, _ = hire(threads=1)
+    with worker:
+        task = worker.submit(fail, retry=Retry(max_retries=1, delay=0, **policy))
+        assert isinstance(task.exception(PATIENCE), Moody)
+        assert worker.submit(double, 4).result(PATIENCE) == 8
+    assert (task.status, task.attempts) == (Status.FAILED, attempts)
+    assert [type(it.exc_value) for it in reported] == [RuntimeError]
+
+
+class _TimePassesAt:
+    """The default, but for one moment: there time passes, and the steward goes first."""
+
+    name = "time passes at"
+
+    def __init__(self, moment: int) -> None:
+        self._moment = moment
+        self.moments = 0
+        self._hurry = False
+
+    def begin(self, run: int) -> None:
+        """Nothing is drawn."""
+
+    def choose(self, ready: Sequence[BenchThread], default: int, time: bool) -> int:
+        """At the moment, time."""
+        self.moments += time
+        if time and self.moments == self._moment:
+            self._hurry = True
+            return len(ready)
+        if self._hurry:
+            for place, thread in enumerate(ready):
+                if thread.name == "steward":
+                    return place
+            self._hurry = False
+        return default
+
+
+def test_a_permit_that_accrues_while_a_thread_is_about_to_park_is_not_overlooked() -> None:
+    """Whenever the instant comes between a look at the limiter and the parking, the next start follows.
+
+    One thread, so that nobody else could be woken; and the last look comes just before the instant.
+    """
+
+    def describe(stage: Stage) -> None:
+        worker = stage.build_worker(threads=1, rate=RateLimit(1, per=1, burst=1))
+        tasks = [stage.submit(lambda _: None) for _ in range(2)]
+        worker.start()
+
+        def closer() -> None:
+            let_pass(stage, S - 1)
+            tasks.append(stage.submit(lambda _: None))
+            for task in tasks:
+                task.handle.wait()
+            stage.close(worker.drain())
+
+        stage.client("closer", closer)
+
+    count = _TimePassesAt(0)
+    play(describe, count, time_is_a_choice=True)
+    assert count.moments > 20
+    for moment in range(1, count.moments + 1):
+        play(describe, _TimePassesAt(moment), time_is_a_choice=True)
+
+
+def test_tasks_that_expire_where_they_wait_for_their_turn_are_let_go(hire: Hire) -> None:
+    """However many: no more stay behind in a queue than a fixed number."""
+    worker, _ = hire(threads=1, queue_max=None, retention=Retention(number=0))
+    worker.start()
+    worker.pause()
+    tasks = [worker.submit(nothing, priority=1, deadline=1e-9) for _ in range(3 * TOMBS)]
+    assert all(task.wait(PATIENCE) for task in tasks)
+    assert {task.status for task in tasks} == {Status.TIMED_OUT}
+    seen = [weakref.ref(task) for task in tasks]
+    tasks.clear()
+
+    def gone() -> bool:
+        gc.collect()
+        return sum(ref() is not None for ref in seen) <= TOMBS + 1
+
+    eventually(gone)
+
+
+class _Interrupted(RealRuntime):
+    """A machine on which something happens right before a lock is taken, once."""
+
+    def __init__(self) -> None:
+        self.before: Callable[[], None] | None = None
+
+    def lock(self) -> Any:
+        """A lock that looks for what is to happen."""
+        return _InterruptedLock(self)
+
+
+class _InterruptedLock:
+    def __init__(self, machine: _Interrupted) -> None:
+        self._machine = machine
+        self._lock = REAL.lock()
+
+    def __enter__(self) -> object:
+        before = self._machine.before
+        if before is not None and threading.current_thread() is threading.main_thread():
+            self._machine.before = None
+            before()
+        return self._lock.__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.__exit__(None, None, None)
+
+
+def test_a_cancellation_that_begins_before_a_retry_and_ends_after_it_counts_right(hire: Hire) -> None:
+    """The task was in the lane when `cancel` was called, and is chosen by its queue when it happens."""
+    machine = _Interrupted()
+    worker, _ = hire(threads=1, runtime=machine, retry=Retry(max_retries=1, delay=0))
+    meeting = Meeting()
+
+    def fail(context: Context) -> NoReturn:
+        meeting(context)
+        raise ValueError
+
+    with worker:
+        task = worker.submit(fail)
+        meeting.met()
+        worker.pause()
+
+        def retry() -> None:
+            meeting.leave.set()
+            eventually(lambda: task.status is Status.QUEUED)
+
+        machine.before = retry
+        assert task.cancel() is Cancelling.CANCELLED
+        assert (worker._core.specials, worker._core.lost, worker._core.tombs) == (0, 1, 0)
+
+
+def test_no_id_is_too_strange_to_be_unknown(hire: Hire) -> None:
+    """Thousands of digits, leading zeros, digits of other scripts: not found, and never another task."""
+    worker, _ = hire()
+    task = worker.submit(nothing)
+    instance = task.id.removesuffix("-1")
+    assert worker.task(f"{instance}-1") is task
+    for number in ("01", "9" * 5_000, "1" * 19, "¹", "-1", "", "0"):
+        with pytest.raises(TaskNotFound):
+            worker.task(f"{instance}-{number}")
+
+
+def test_a_cancellation_that_comes_too_late_lets_the_arguments_go_as_well(hire: Hire) -> None:
+    """The deadline had passed: the task has timed out, and its payload is not kept with its handle."""
+
+    class Payload:
+        pass
+
+    worker, _ = hire()
+    payload = Payload()
+    seen = weakref.ref(payload)
+    task = worker.submit(lambda _, it: it, payload, deadline=1e-9)
+    assert task.cancel() is Cancelling.ENDED
+    assert task.status is Status.TIMED_OUT
+    del payload
+    gc.collect()
+    assert seen() is None
+
+
+def test_nobody_takes_an_abandoned_tasks_function_from_its_thread(hire: Hire) -> None:
+    """Its thread may be about to call it: cancelling, by its token or its handle, leaves it alone."""
+    worker, _ = hire(threads=1)
+    worker.start()
+    token, meeting = Token(), Meeting()
+    task = worker.submit(meeting, parent=token)
+    meeting.met()
+    assert worker.stop_now().wait(PATIENCE)
+    token._children[id(task)] = task
+    token.cancel()
+    assert task.cancel() is Cancelling.ENDED
+    assert task.status is Status.ABANDONED
+    assert task._function is meeting
+    meeting.leave.set()
