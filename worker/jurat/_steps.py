@@ -1507,9 +1507,14 @@ def abandon(core: Core, seat: Seat, now: int) -> Iterable[Any]:
 
 
 def ring(core: Core) -> Gate | None:
-    """Wake a parked thread, if there is one, to look whether it can start something now."""
+    """Wake a parked thread, if there is one, to look whether it can start something now.
+
+    Whoever is choosing has read the clock before, and may be about to park and rely on this very
+    wake-up: it looks again.
+    """
     wake = None
     with core.lock:
+        core.changes += 1
         idle = core.idle
         if idle and not core.waking:
             core.waking = True
