@@ -52,6 +52,7 @@ __all__ = [
     "become_due",
     "begin_drain",
     "call_at_end",
+    "call_at_trip",
     "call_herald",
     "cancel",
     "claim_follower",
@@ -785,6 +786,21 @@ def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Any) -> tupl
             else:
                 latch.gates += entry
     return latch, at
+
+
+def call_at_trip(core: Core, task: TaskState, fresh: Latch, callback: Any) -> bool:
+    """Somebody, who has a method `open`, is to be told when a running task is asked to come back.
+
+    False if it has been.  Nobody's spare gate will do: it is the callback that must be opened.
+    """
+    entry = (callback,)
+    with core.lock:
+        asked = task._reason is not None or core.phase is STOPPING or core.phase is STOPPED
+        if not asked:
+            if task._tripped is None:
+                task._tripped = fresh
+            task._tripped.gates += entry
+    return not asked
 
 
 def give_up(core: Core, latch: Latch, gate: Gate) -> bool:

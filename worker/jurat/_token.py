@@ -71,8 +71,7 @@ def enter(token: Token, task: TaskState) -> None:
 
 def follow(token: Token, task: TaskState) -> None:
     """Cancel the token when the task is asked to come back, or at once if it was."""
-    _, at = _steps.enrol_for_trip(task._label.core, task, Latch(), token)
-    if at is None:
+    if not _steps.call_at_trip(task._label.core, task, Latch(), token):
         token.cancel()
 
 
