@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from . import _steps
 from ._core import Latch
 from ._opening import open_ended, release
-from ._states import Reason
+from ._states import Cancelling, Reason
 
 if TYPE_CHECKING:
     from ._core import TaskState
@@ -77,6 +77,7 @@ def follow(token: Token, task: TaskState) -> None:
 
 def _cancel(task: TaskState) -> None:
     core = task._label.core
-    _, ended = _steps.cancel(core, task, Reason.PARENT, None, core.now())
+    answer, ended = _steps.cancel(core, task, Reason.PARENT, None, core.now())
     open_ended(core, *ended)
-    release(task)
+    if answer is Cancelling.CANCELLED:
+        release(task)
