@@ -323,7 +323,6 @@ def cancel(
     entry = (task,)
     event = [now, "Cancel", task._number, 0, (reason.value, actor)]
     record = (event,)
-    extras = task._extras
     gates: Iterable[Any] = NO_GATES
     room: Iterable[Gate] = NO_GATES
     crowd: list[Gate] = []
@@ -335,6 +334,7 @@ def cancel(
             core.last_ns = now
         status = task._status
         if status is QUEUED or status is SCHEDULED or status is RETRYING:
+            extras = task._extras  # which a task may get when it is first retried
             tallies = core.tallies
             base = task._label.base
             if extras is not None and extras.deadline_ns <= now:
