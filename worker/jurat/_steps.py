@@ -249,6 +249,7 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
     log = core.log
     event = [now, "Reject", 0, 0, None]
     record = (event,)
+    of_room = ("full", batch.size)
     refusal: str | None = None
     wake = steward = None
     with core.lock:
@@ -268,7 +269,7 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
                 core.rejected += 1
                 if log is not None:
                     event[0] = now
-                    event[4] = refusal
+                    event[4] = of_room if refusal == "full" else refusal
                     log += record
             elif batch.now < core.last_ns:
                 answered = False
