@@ -10,6 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _steps
+from ._core import Latch
+from .errors import ThreadsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +48,26 @@ class Call:
 
 
 def employ(core: Core) -> None:
-    """See to it that there is a follower, unless the worker has stopped."""
-    if _steps.claim_follower(core):
+    """See to it that there is a follower, unless the worker has stopped.
+
+    Raises
+    ------
+    ThreadsUnavailable: the machine gave no thread.  Whoever asks next tries again; what others
+        were to be called for meanwhile is called here.
+    """
+    if not _steps.claim_follower(core):
+        return
+    try:
         core.helpers.append(core.runtime.spawn(follow, "follower", core))
+    except RuntimeError as refused:
+        calls, gates = _steps.give_back_follower(core, Latch())
+        for call in calls:
+            call.run()
+        for gate in gates:
+            gate.open()
+        raise ThreadsUnavailable(1, 0) from refused
+    for gate in _steps.pass_latch(core, core.employed):
+        gate.open()
 
 
 def follow(core: Core) -> None:

@@ -67,6 +67,7 @@ __all__ = [
     "evict",
     "expire",
     "found",
+    "give_back_follower",
     "give_back_herald",
     "give_back_seat",
     "give_back_start",
@@ -1566,8 +1567,25 @@ def claim_follower(core: Core) -> bool:
     """Whether the caller is the one who spawns the follower."""
     with core.lock:
         mine = not core.following and core.phase is not STOPPED
-        core.following = core.following or mine
+        if mine:
+            core.following = core.followed = True
     return mine
+
+
+def give_back_follower(core: Core, fresh: Latch) -> tuple[list[Any], list[Gate]]:
+    """The follower could not be spawned: somebody may try again.
+
+    Returns what it was to call, and the gates of those who wait for it to be there.
+    """
+    nothing: list[Any] = []
+    with core.lock:
+        calls = core.calls
+        core.calls = nothing
+        core.following = core.followed = False
+        employed = core.employed
+        employed.over = True
+        core.employed = fresh
+    return calls, employed.gates
 
 
 def take_calls(core: Core, gate: Gate) -> tuple[list[Any], bool]:

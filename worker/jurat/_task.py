@@ -144,6 +144,10 @@ class Task(TaskState, Generic[R_co]):
 
         It is called on a thread of the worker's own that does nothing else, in the order of the
         ends.  What it raises is reported to `sys.unraisablehook` and changes nothing.
+
+        Raises
+        ------
+        ThreadsUnavailable: there is no such thread yet, and the machine gave none.
         """
         if not callable(callback):
             raise InvalidArgument("callback", f"must be callable, and is of type {type(callback).__name__}")
