@@ -22,6 +22,7 @@ __all__ = [
     "Drain",
     "Queue",
     "Rate",
+    "Refusal",
     "Retention",
     "Settings",
     "Untrue",
@@ -94,6 +95,14 @@ class Back(NamedTuple):
     """When the next attempt would be due; None if there could be none."""
     reason: Any = None
     """Why it was cancelled."""
+
+
+class Refusal(NamedTuple):
+    """A submission that was refused."""
+
+    reason: str
+    size: int = 1
+    """Of how many tasks."""
 
 
 class Drain(NamedTuple):
@@ -268,9 +277,11 @@ def _number(detail: Any) -> int:
     return int(detail)
 
 
-def _reason(detail: Any) -> str:
-    _must(_is_text(detail), "the detail is the reason")
-    return str(detail)
+def _refusal(detail: Any) -> Refusal:
+    if _is_row(detail, 2) and _is_text(detail[0]) and detail[0] == "full" and _is_positive(detail[1]):
+        return Refusal("full", detail[1])
+    _must(_is_text(detail), 'the detail is the reason, or ("full", how many)')
+    return Refusal(str(detail))
 
 
 def _asked(detail: Any) -> str:
@@ -349,7 +360,7 @@ def _weight_of(detail: Any) -> tuple[str, int]:
 DETAILS: dict[str, Callable[[Any], Any]] = {
     "Submit": _terms,
     "Attach": _number,
-    "Reject": _reason,
+    "Reject": _refusal,
     "BecomeDue": _nothing,
     "Start": _nothing,
     "TimeOutRetry": _retried,

@@ -48,7 +48,7 @@ from .lifecycle import (
     Terms,
     WorkerRecord,
 )
-from .log import DETAILS, Back, Drain, Rate, Retention, Settings, Untrue, is_event, settings
+from .log import DETAILS, Back, Drain, Rate, Refusal, Retention, Settings, Untrue, is_event, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -227,7 +227,10 @@ class Replay:
         if self._deadlines or self._grace_over_ns is not None:
             self._let_time_pass(at)
         argument = None if row.told is None else row.told(self, task, said, at)
+        others = said.size - 1 if type(said) is Refusal else 0
+        world.waiting += others  # a batch is refused for the last of its tasks, when the others have come
         refusal = row.action.refusal(world, task, argument)
+        world.waiting -= others
         if refusal is not None:
             raise Untrue(refusal)
         if row.also is not None:
@@ -339,6 +342,9 @@ class Replay:
 
     def _as_said(self, task: LoggedTask, said: str | int, at: int) -> Argument:
         return said
+
+    def _as_refused(self, task: LoggedTask, said: Refusal, at: int) -> Argument:
+        return said.reason
 
     def _as_drained(self, task: LoggedTask, said: Drain, at: int) -> Argument:
         return said.pending
@@ -587,7 +593,7 @@ _ROWS: dict[str, _Row] = dict(
     [
         _row("Submit", Replay._as_submitted, Replay._also_another_id, Replay._then_waits),
         _row("Attach", also=Replay._also_has_key),
-        _row("Reject", Replay._as_said),
+        _row("Reject", Replay._as_refused),
         _row("BecomeDue", also=Replay._also_due),
         _row("Start", Replay._as_started, Replay._also_its_queue, Replay._then_runs),
         _row("TimeOutRetry", Replay._as_come_back, then=Replay._then_waits_again),

@@ -47,6 +47,17 @@ def before(index: int, *events: Any) -> tuple[Event, ...]:
     return (*TRUE[:index], *events)
 
 
+@pytest.mark.parametrize(("size", "fits"), [(1, True), (2, False), (3, False)])
+def test_a_batch_is_refused_for_want_of_room_if_there_is_none_for_all_of_it(size: int, *, fits: bool) -> None:
+    """Its last task finds no room when all others have come; what is refused changes nothing."""
+    log = before(2, (2, "Reject", 0, 0, ("full", size)), (2, "Submit", 2, 0, None))
+    if fits:
+        with pytest.raises(NotABehaviour, match="the reason is the first that applies"):
+            replay(log)
+    else:
+        assert replay(log).statuses() == {1: "queued", 2: "queued"}
+
+
 def test_a_true_log_is_accepted() -> None:
     """With the statuses, attempts and counts that follow from it."""
     result = replay(TRUE)
@@ -393,7 +404,13 @@ FAILED = "the detail is (error, instant, retryable, next instant)"
     [
         ("Start", 1, 1, (0, "now", []), "there is no detail"),
         ("Attach", 0, 0, (None, "1", True), "the detail is a number"),
-        ("Reject", 0, 0, (None, 1, ["full"]), "the detail is the reason"),
+        (
+            "Reject",
+            0,
+            0,
+            (None, 1, ["full"], ("full", 0), ("full", True), ("closed", 2)),
+            'the detail is the reason, or ("full", how many)',
+        ),
         (
             "Complete",
             2,

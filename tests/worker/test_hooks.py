@@ -110,7 +110,7 @@ def test_an_observer_may_submit(hire: Hire) -> None:
 
 
 def test_wrappers_are_around_every_attempt_and_change_nothing(hire: Hire, reported: list[str]) -> None:
-    """The last is innermost.  One that fails on entering or leaving, or would hide the error, changes nothing."""
+    """The last is innermost.  One that fails, or would hide the error, changes nothing."""
     order: list[str] = []
 
     @contextmanager
@@ -246,11 +246,15 @@ def test_a_context_makes_a_token_for_its_children(hire: Hire) -> None:
     """They are cancelled when the task is asked to come back."""
     worker, _ = hire(threads=2)
     children: list[Task[Any]] = []
-    ready = threading.Event()
+    ready, started = threading.Event(), threading.Event()
+
+    def child(context: Context) -> None:
+        started.set()
+        context.wait()
 
     def parent(context: Context) -> None:
         token = context.token()
-        children.append(worker.submit(lambda child: child.wait(), parent=token))
+        children.append(worker.submit(child, parent=token))
         children.append(worker.submit(double, 1, delay=3_600, parent=token))
         ready.set()
         context.wait()
@@ -258,6 +262,7 @@ def test_a_context_makes_a_token_for_its_children(hire: Hire) -> None:
     with worker:
         task = worker.submit(parent)
         assert ready.wait(PATIENCE)
+        assert started.wait(PATIENCE)
         task.cancel()
         assert all(child.wait(PATIENCE) for child in children)
         assert children[1].status is Status.CANCELLED

@@ -283,3 +283,20 @@ def test_bad_arguments_of_calls_are_refused_by_name(hire: Hire) -> None:
     with pytest.raises(InvalidArgument, match="timeout must be a finite"):
         worker.submit(nothing).wait(float("inf"))
     assert actions(log) == ["Init", "Submit"]
+
+
+def test_a_callback_for_which_there_is_no_thread_is_an_error_and_the_next_one_is_called(hire: Hire) -> None:
+    """Nothing is left behind that would keep the next from getting its thread."""
+    machine = Stingy(2)
+    worker, _ = hire(threads=1, runtime=machine)
+    worker.start()
+    meeting = Meeting()
+    task = worker.submit(meeting)
+    called: list[Any] = []
+    with pytest.raises(ThreadsUnavailable):
+        task.add_done_callback(called.append)
+    machine.given = 1
+    task.add_done_callback(called.append)
+    meeting.leave.set()
+    assert worker.drain().wait(PATIENCE)
+    assert called == [task]

@@ -8,7 +8,8 @@ whoever chooses, who is told by the step that follows if they have moved; hints 
 looks at again (`direct`, `kept_count`, `tombs`, `lost`, `seated`, `herald`); a seat's `parked`, `leaving` and
 `task`, by its own thread, and `stuck`, once the worker has stopped; the gates of a latch
 that is over; the registry, in single lookups.  The configuration is written once, before any
-thread is started, and `threads` before `manned`, or for the herald before `announced`.
+thread is started; `threads` before `manned`, or for the herald before `announced`; `helpers`
+before `employed`.
 
 What belongs to one thread, or to a lock of its own, is not here: the heaps of the queues
 and the limiters (`_choose`), and the alarms of the steward (`_threads`).
@@ -198,15 +199,18 @@ class Core:
         "alarms",
         "announced",
         "calls",
+        "capped",
         "changes",
         "choosing",
         "direct",
         "dispatch",
         "drain_deadline_ns",
         "drain_over_ns",
+        "employed",
         "ended",
         "ended_in_shutdown",
         "epoch_ns",
+        "followed",
         "follower",
         "following",
         "forked",
@@ -330,6 +334,7 @@ class Core:
         # Choosing (`_choose`), by one worker thread at a time, and what others leave for it.
         self.direct = True  # a thread takes the head of the lane, and need not choose
         self.gated = False  # there is a limiter, or a cap on the first queue
+        self.capped = False  # a queue has a cap: a task that comes back may let another of it start
         self.changes = 0  # how often something happened that a choice depends on
         self.choosing: Lock = runtime.lock()
         self.dispatch: Any = None
@@ -373,6 +378,8 @@ class Core:
         self.calls: list[Any] = []  # what the follower is to call
         self.following = False  # there is a follower, and it takes what is posted
         self.follower: Gate | None = None  # where it is parked, if it is
+        self.followed = False  # somebody has spawned it, or is about to
+        self.employed = Latch()  # it is among the helpers
         self.started = False
         self.manned = Latch()  # every thread has been spawned
         self.stopped = Latch()

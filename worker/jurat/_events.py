@@ -17,7 +17,8 @@ detail
     Init              the configuration, a dict (below)
     Submit            the terms, a dict (below)
     Attach            the number of the task that is the answer
-    Reject            the reason: "key_conflict", "closed", "id_used" or "full"
+    Reject            the reason: "key_conflict", "closed", "id_used" or "full"; of a batch for
+                      which there is no room, ("full", how many tasks it has)
     Complete          the instant at which the function came back
     LateReturn        the instant at which the function came back
     AcknowledgeCancel (reason, instant, error)

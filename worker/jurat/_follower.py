@@ -13,6 +13,7 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from . import _steps
+from ._core import Latch
 from .errors import ThreadsUnavailable
 
 if TYPE_CHECKING:
@@ -64,16 +65,22 @@ def employ(core: Core) -> None:
 
     Raises
     ------
-    ThreadsUnavailable: the machine gave no thread; whoever comes next tries again.
+    ThreadsUnavailable: the machine gave no thread.  Whoever asks next tries again; what others
+        were to be called for meanwhile is called here.
     """
     if not _steps.claim_follower(core):
         return
     try:
         core.helpers.append(core.runtime.spawn(follow, "follower", core))
     except RuntimeError as refused:
-        for call in _steps.give_back_follower(core):
+        calls, gates = _steps.give_back_follower(core, Latch())
+        for call in calls:
             call.run()
+        for gate in gates:
+            gate.open()
         raise ThreadsUnavailable(1, 0) from refused
+    for gate in _steps.pass_latch(core, core.employed):
+        gate.open()
 
 
 def follow(core: Core) -> None:

@@ -82,7 +82,7 @@ def _delay_ns(core: Core, policy: Retry, task: TaskState, error: BaseException |
         asked = getattr(error, "retry_after", None)
         if asked is not None:
             return nanoseconds("retry_after", asked)
-    except BaseException as problem:
+    except BaseException as problem:  # noqa: BLE001 - an exception's own attribute
         core.on_problem("an exception's retry_after", problem)
     delay = _arithmetic.backoff(
         task._attempts, nanoseconds("delay", policy.delay), nanoseconds("cap", policy.cap)

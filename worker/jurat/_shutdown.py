@@ -61,6 +61,8 @@ class Shutdown:
                 return False
         if core.heralded and not wait_for_latch(core, core.announced, self._left(until)):
             return False
+        if core.followed and not wait_for_latch(core, core.employed, self._left(until)):
+            return False
         threads = [thread for seat, thread in core.threads if seat is None or not seat.stuck]
         if not all(thread.join(self._left(until)) for thread in threads):
             return False

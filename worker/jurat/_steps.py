@@ -256,6 +256,7 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
     log = core.log
     event = [now, "Reject", 0, 0, None]
     record = (event,)
+    of_room = ("full", batch.size)
     refusal: str | None = None
     wake = steward = None
     with core.lock:
@@ -275,7 +276,7 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
                 core.rejected += 1
                 if log is not None:
                     event[0] = now
-                    event[4] = refusal
+                    event[4] = of_room if refusal == "full" else refusal
                     log += record
             elif batch.now < core.last_ns:
                 answered = False
@@ -801,7 +802,7 @@ def enrol_for_trip(core: Core, task: TaskState, fresh: Latch, gate: Gate) -> tup
 def call_at_trip(core: Core, task: TaskState, fresh: Latch, callback: Any) -> bool:
     """Somebody, who has a method `open`, is to be told when a running task is asked to come back.
 
-    False if it has been.
+    False if it has been.  Nobody's spare gate will do: it is the callback that must be opened.
     """
     entry = (callback,)
     with core.lock:
@@ -930,10 +931,12 @@ def turn(
                         wake = core.steward
                         core.steward = None
                 if not core.direct:
-                    core.changes += 1
                     extras = done._extras
-                    if extras is not None:
+                    if extras is not None and extras.freed:
                         core.freed += extras.freed
+                        core.changes += 1
+                    elif core.capped:
+                        core.changes += 1
                 if core.subscribed:
                     core.outbox += last
                 kept = core.kept
@@ -1054,12 +1057,14 @@ def come_back(
             core.last_ns = now
         event[0] = now
         seat.task = None
-        core.changes += 1
         status = done._status
         reason = done._reason
         requested = reason is not None or core.phase is STOPPING
-        if extras is not None:
+        if extras is not None and extras.freed:
             core.freed += extras.freed
+            core.changes += 1
+        elif core.capped:
+            core.changes += 1
         if status is ABANDONED:
             event[1] = "LateReturn"
             event[4] = returned
@@ -1545,7 +1550,8 @@ def abandon(core: Core, seat: Seat, now: int) -> Iterable[Any]:
 def ring(core: Core) -> Gate | None:
     """Wake a parked thread, if there is one, to look whether it can start something now.
 
-    One that has looked already, and is about to park, looks again: for it the instant is past.
+    Whoever is choosing has read the clock before, and may be about to park and rely on this very
+    wake-up: it looks again.
     """
     wake = None
     with core.lock:
@@ -1584,18 +1590,25 @@ def claim_follower(core: Core) -> bool:
     """Whether the caller is the one who spawns the follower."""
     with core.lock:
         mine = not core.following and core.phase is not STOPPED
-        core.following = core.following or mine
+        if mine:
+            core.following = core.followed = True
     return mine
 
 
-def give_back_follower(core: Core) -> list[Any]:
-    """The follower could not be spawned: somebody may try again.  Returns what was to be called."""
+def give_back_follower(core: Core, fresh: Latch) -> tuple[list[Any], list[Gate]]:
+    """The follower could not be spawned: somebody may try again.
+
+    Returns what it was to call, and the gates of those who wait for it to be there.
+    """
     nothing: list[Any] = []
     with core.lock:
-        core.following = False
         calls = core.calls
         core.calls = nothing
-    return calls
+        core.following = core.followed = False
+        employed = core.employed
+        employed.over = True
+        core.employed = fresh
+    return calls, employed.gates
 
 
 def take_calls(core: Core, gate: Gate) -> tuple[list[Any], bool]:

@@ -147,7 +147,7 @@ class Task(TaskState, Generic[R_co]):
 
         Raises
         ------
-        ThreadsUnavailable: the machine gave no thread to call it on.
+        ThreadsUnavailable: there is no such thread yet, and the machine gave none.
         """
         if not callable(callback):
             raise InvalidArgument("callback", f"must be callable, and is of type {type(callback).__name__}")

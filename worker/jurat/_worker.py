@@ -166,6 +166,7 @@ class Worker:
         core.dispatch = Dispatch(states, _rate(rate), key_cap)
         self._first = first = states[0]
         core.gated = rate is not None or first.cap is not None or first.limiter.rate is not None
+        core.capped = any([state.cap is not None for state in states])
         core.direct = not core.gated
         self._labels = first.labels
         self._plain = timeout is None
@@ -719,8 +720,8 @@ def _ids(ids: Iterable[str] | None, size: int) -> list[str | None]:
 
 def _admit_all(core: Core, batch: Batch) -> tuple[str | None, Gate | None, Gate | None] | None:
     """Admit the batch, however often it has to be written; None if its time has come meanwhile."""
-    while not batch.is_stale(core.now()):
-        batch.write(core, core.now())
+    while not batch.is_stale(now := core.now()):
+        batch.write(core, now)
         answered, refusal, wake, steward = _steps.admit_all(core, batch, core.now())
         if answered:
             return refusal, wake, steward
