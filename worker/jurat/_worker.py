@@ -166,7 +166,7 @@ class Worker:
         core.dispatch = Dispatch(states, _rate(rate), key_cap)
         self._first = first = states[0]
         core.gated = rate is not None or first.cap is not None or first.limiter.rate is not None
-        core.capped = any([state.cap is not None for state in states])
+        core.capped = any(state.cap is not None for state in states)
         core.direct = not core.gated
         self._labels = first.labels
         self._plain = timeout is None
