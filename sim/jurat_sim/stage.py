@@ -35,10 +35,30 @@ class Submission:
     """What submit returned."""
     refusal: str | None = None
     """The type of the error that submit raised."""
+    attached: bool = False
+    """It was answered with the task of another submission, since their idempotency keys are the same."""
     value: object = None
     """What the function returned last."""
     error: BaseException | None = None
     """What the function raised last."""
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """One call of submit_all, and what became of it."""
+
+    submissions: list[Submission]
+    refusal: str | None = None
+    """The type of the error that it raised."""
+
+
+@dataclass(slots=True, eq=False)
+class Look:
+    """A snapshot of the worker, and between which places of the log it was taken."""
+
+    snapshot: Any
+    since: int
+    until: int
 
 
 class Witnessed(NamedTuple):
@@ -119,6 +139,12 @@ class Stage:
         self.worker: Any = None
         self.clients: list[BenchThread] = []
         self.submissions: list[Submission] = []
+        self.batches: list[Batch] = []
+        self.calls: list[tuple[Submission, Any]] = []
+        """Done callbacks that were called: of which submission, and with which handle."""
+        self.asked: list[Submission] = []
+        """For which submissions a done callback was asked for."""
+        self.looks: list[Look] = []
         self.listeners: list[Listener] = []
         self.witness: list[Witnessed] = []
         self.closings: list[Closing] = []
@@ -138,10 +164,43 @@ class Stage:
         self.submissions.append(submission)
         try:
             function = self._witnessed(submission, body)
-            submission.handle = self.worker.submit(function, **{"name": f"{submission.ticket}", **options})
+            handle = self.worker.submit(function, **options)
+            submission.attached = handle.name != function.__qualname__
+            submission.handle = handle
         except self._refusals as refusal:
             submission.refusal = type(refusal).__name__
         return submission
+
+    def submit_all(self, body: Body, size: int, **options: Any) -> Batch:
+        """Submit a function so many times, all of them or none."""
+        first = len(self.submissions)
+        batch = Batch([Submission(first + place) for place in range(size)])
+        self.submissions += batch.submissions
+        self.batches.append(batch)
+
+        def function(context: Any, submission: Submission) -> object:
+            return self._witnessed(submission, body)(context)
+
+        calls = [(submission,) for submission in batch.submissions]
+        try:
+            handles = self.worker.submit_all(function, calls, **{"name": f"batch {first}", **options})
+        except self._refusals as refusal:
+            batch.refusal = type(refusal).__name__
+        else:
+            for submission, handle in zip(batch.submissions, handles, strict=True):
+                submission.handle = handle
+        return batch
+
+    def call_back(self, submission: Submission) -> None:
+        """Ask to be called when the task of this submission has ended."""
+        self.asked.append(submission)
+        submission.handle.add_done_callback(lambda handle: self.calls.append((submission, handle)))
+
+    def look(self) -> None:
+        """Take a snapshot of the worker."""
+        since = len(self.log)
+        snapshot = self.worker.snapshot()
+        self.looks.append(Look(snapshot, since, len(self.log)))
 
     def subscribe(self, **options: Any) -> Listener:
         """Subscribe to the worker's results."""
@@ -181,4 +240,5 @@ class Stage:
                 witness.append(Witnessed(ticket, "returned", thread))
                 return value
 
+        function.__qualname__ = f"{ticket}"  # its name, if it is submitted with no word about it
         return function
