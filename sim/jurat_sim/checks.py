@@ -78,6 +78,9 @@ def _told(
 ) -> Iterator[Finding]:
     """What holds of what callers were told, when the run is over and its log is in order."""
     yield from _handles(stage, records, numbers)
+    known = sorted(task.number for task in stage.worker.tasks())
+    if known != sorted(replay.tasks):
+        yield Finding("handles: tasks", f"the worker knows {known}, and by the log {sorted(replay.tasks)}")
     yield from _batches(stage)
     yield from _callbacks(stage)
     yield from _snapshots(stage)
@@ -125,6 +128,12 @@ def _witness(stage: Stage, numbers: dict[int, Submission], *, over: bool) -> Ite
                 "witness: as many entries as starts",
                 f"the function of submission {ticket} was entered {entries} times, "
                 f"and the log has {started[ticket]} starts of it",
+            )
+        elif entries > stage.submissions[ticket].attempts:
+            yield Finding(
+                "witness: no more attempts than asked for",
+                f"the function of submission {ticket} was entered {entries} times, "
+                f"and it was to be {stage.submissions[ticket].attempts} at most",
             )
         elif over and any(
             logged not in (None, was) for logged, was in zip(ended[ticket], left[ticket], strict=False)

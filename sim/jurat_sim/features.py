@@ -25,22 +25,25 @@ EVER = timedelta(hours=1)
 def retries_race(stage: Stage) -> None:
     """Tasks fail and are tried again, while one is cancelled, the queue is full and a drain comes.
 
-    One succeeds when it is tried again, one fails each time and keeps its last error, and one
-    raises what its policy does not retry.  A cancellation may find its task running, in its
-    backoff, or queued again, and one who runs and is asked to come back is not tried again.
-    The queue holds two, so that an attempt may become due when it is full.  Whoever waits for
-    an end has no timeout, and the drain has no deadline.
+    One succeeds when it is tried again, one fails each time and keeps its last error, one raises
+    what its policy does not retry, and one an error that looks like a cancellation.  A
+    cancellation may find its task running, in its backoff, or queued again, and one that runs
+    and is asked to come back is not tried again.  The queue holds three, of which one has an
+    hour to wait, so that an attempt may become due when it is full.  Whoever waits for an end
+    has no timeout, and the drain has no deadline.
     """
     jurat = stage.jurat
     again = jurat.Retry(max_retries=2, delay=0, on=ValueError)
-    worker = stage.build_worker(threads=2, queue_max=2, drain_deadline=None, retry=again)
+    worker = stage.build_worker(threads=2, queue_max=3, drain_deadline=None, retry=again)
     first = stage.submit(_fails_until(2), retry=jurat.Retry(max_retries=1, delay=MOMENT))
     second = stage.submit(_fails_slowly(stage))
+    stage.submit(succeed, delay=EVER)
 
     def submitter() -> None:
         stage.submit(_leave)
         wait_for(first)
         stage.submit(fail, retry=None)
+        stage.submit(_fails_until(2))
         stage.close(worker.drain())
 
     def canceller() -> None:
@@ -48,6 +51,10 @@ def retries_race(stage: Stage) -> None:
         second.handle.cancel()
         stage.look()
         wait_for(second)
+        stage.submit(gives_up)
+
+    def gives_up(_: Any) -> None:
+        raise jurat.TaskCancelled("another task, for whose result it has waited", "user")
 
     worker.start()
     stage.client("canceller", canceller)
@@ -59,20 +66,21 @@ def deadlines_race(stage: Stage) -> None:
 
     A deadline may be found overdue by the steward, by the thread that would have started its
     task, by a cancellation, or by a drain, and must end it the same way each time.  One attempt
-    takes too long and is tried again, unless somebody has asked it to come back; another is not
-    tried again, and says in its context when it is over.
+    takes too long and is tried again, once, unless somebody has asked it to come back; another
+    is not tried again, and says in its context when it is over.
     """
     jurat = stage.jurat
     worker = stage.build_worker(threads=2, drain_deadline=None)
     stage.submit(_looks_at_its_limit, timeout=MOMENT)
     patient = jurat.Retry(max_retries=1, delay=MOMENT, jitter=0, timeouts=True)
-    second = stage.submit(_sleeps_at_first, timeout=MOMENT, retry=patient)
+    second = stage.submit(lambda context: context.sleep(WHILE), timeout=MOMENT, retry=patient)
     third = stage.submit(succeed, deadline=MOMENT)
     fourth = stage.submit(fail, deadline=WHILE, retry=jurat.Retry(max_retries=3, delay=MOMENT, jitter=0))
 
     def canceller() -> None:
-        third.handle.cancel()
         stage.runtime.gate().wait_for(1_000_000)
+        third.handle.cancel()
+        stage.runtime.gate().wait_for(2_000_000)
         second.handle.cancel()
         wait_for(second, third)
 
@@ -96,7 +104,7 @@ def limited_starts(stage: Stage) -> None:
     jurat = stage.jurat
     worker = stage.build_worker(
         threads=1,
-        rate=jurat.RateLimit(2, MOMENT, burst=2),
+        rate=jurat.RateLimit(3, 2 * MOMENT, burst=2),
         queues=[jurat.Queue("slow", rate=jurat.RateLimit(3, 4 * MOMENT))],
         drain_deadline=None,
     )
@@ -112,7 +120,7 @@ def limited_starts(stage: Stage) -> None:
     def operator() -> None:
         worker_is_open(stage, lambda: worker.set_rate(jurat.RateLimit(2, 3 * MOMENT), queue="slow"))
         first[1].handle.cancel()
-        worker_is_open(stage, lambda: worker.set_rate(jurat.RateLimit(1, MOMENT, burst=2)))
+        worker_is_open(stage, lambda: worker.set_rate(jurat.RateLimit(3, 4 * MOMENT, burst=2)))
 
     worker.start()
     stage.client("operator", operator)
@@ -403,12 +411,6 @@ def _looks_at_its_limit(context: Any) -> None:
     if not (context.timed_out or context.cancelled):
         raise AssertionError("woken neither asked to come back nor too late")
     context.raise_if_cancelled()
-
-
-def _sleeps_at_first(context: Any) -> str:
-    if context.attempt == 1:
-        context.sleep(WHILE)
-    return "done"
 
 
 def _fails_slowly(stage: Stage) -> Body:

@@ -176,10 +176,14 @@ def drain_with_stuck_task(stage: Stage) -> None:
     The stuck task is abandoned and comes back only when the shutdown is over: a late
     return.  Beside it are a task that sleeps in its context and wakes when the drain turns
     into a stop, and one that waits for a thread and may never get it.  A second client
-    stops the worker somewhere in between.
+    stops the worker somewhere in between.  What has ended is forgotten, but for what was
+    abandoned.
     """
     worker = stage.build_worker(
-        threads=2, drain_deadline=timedelta(milliseconds=5), grace=timedelta(milliseconds=3)
+        threads=2,
+        drain_deadline=timedelta(milliseconds=5),
+        grace=timedelta(milliseconds=3),
+        retention=stage.jurat.Retention(number=0),
     )
     door = stage.runtime.gate()
 

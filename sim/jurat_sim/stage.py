@@ -31,6 +31,8 @@ class Submission:
     """One call of submit, and what became of it."""
 
     ticket: int
+    attempts: int = 1
+    """How many it may have."""
     handle: Any = None
     """What submit returned."""
     refusal: str | None = None
@@ -137,6 +139,7 @@ class Stage:
         self.runtime = runtime
         self.log: list[Any] = []
         self.worker: Any = None
+        self._retry: Any = None
         self.clients: list[BenchThread] = []
         self.submissions: list[Submission] = []
         self.batches: list[Batch] = []
@@ -151,6 +154,7 @@ class Stage:
 
     def build_worker(self, **options: Any) -> Any:
         """The worker of this run, not started."""
+        self._retry = options.get("retry")
         self.worker = self.jurat.Worker(recorder=self.log, runtime=self.runtime, **options)
         return self.worker
 
@@ -160,7 +164,8 @@ class Stage:
 
     def submit(self, body: Body, **options: Any) -> Submission:
         """Submit a function; a refusal is an answer like any other."""
-        submission = Submission(len(self.submissions))
+        retry = options.get("retry", self._retry)
+        submission = Submission(len(self.submissions), 1 if retry is None else 1 + retry.max_retries)
         self.submissions.append(submission)
         try:
             function = self._witnessed(submission, body)
@@ -174,7 +179,9 @@ class Stage:
     def submit_all(self, body: Body, size: int, **options: Any) -> Batch:
         """Submit a function so many times, all of them or none."""
         first = len(self.submissions)
-        batch = Batch([Submission(first + place) for place in range(size)])
+        retry = options.get("retry", self._retry)
+        attempts = 1 if retry is None else 1 + retry.max_retries
+        batch = Batch([Submission(first + place, attempts) for place in range(size)])
         self.submissions += batch.submissions
         self.batches.append(batch)
 
@@ -194,7 +201,12 @@ class Stage:
     def call_back(self, submission: Submission) -> None:
         """Ask to be called when the task of this submission has ended."""
         self.asked.append(submission)
-        submission.handle.add_done_callback(lambda handle: self.calls.append((submission, handle)))
+
+        def called(handle: Any) -> None:
+            self.calls.append((submission, handle))
+            self.look()  # whoever is called may use the worker as anybody may
+
+        submission.handle.add_done_callback(called)
 
     def look(self) -> None:
         """Take a snapshot of the worker."""
