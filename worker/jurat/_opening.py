@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Ended = tuple[Iterable[Any], Gate | None, Iterable[Gate]]
 
-__all__ = ["call_herald", "forget", "open_ended", "release"]
+__all__ = ["call_herald", "forget", "open_ended", "release", "remind"]
 
 
 def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Iterable[Gate] = ()) -> None:
@@ -33,6 +33,8 @@ def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Ite
         call_herald(core)
     if core.kept_count > core.keep:
         forget(core)
+    if core.keep_ns is not None:
+        remind(core)
 
 
 def call_herald(core: Core) -> None:
@@ -40,6 +42,13 @@ def call_herald(core: Core) -> None:
     wake = _steps.call_herald(core)
     if wake is not None:
         wake.open()
+
+
+def remind(core: Core) -> None:
+    """The steward may not know yet that there is something to forget, when it is old enough."""
+    steward = _steps.remind(core)
+    if steward is not None:
+        steward.open()
 
 
 def forget(core: Core) -> None:

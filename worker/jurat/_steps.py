@@ -79,6 +79,7 @@ __all__ = [
     "pause",
     "peek",
     "post",
+    "remind",
     "resize",
     "rest",
     "resume",
@@ -859,6 +860,18 @@ def evict(core: Core, now: int) -> tuple[bool, TaskState | None]:
                         del core.keys[extras.key]
                 del core.registry[number]
     return oldest is not None, oldest
+
+
+def remind(core: Core) -> Gate | None:
+    """A task has ended, and will be forgotten by age.  Returns the steward's gate, if it sleeps too long."""
+    steward = None
+    with core.lock:
+        if core.kept_count and core.keep_ns is not None:
+            forget_ns = core.kept[core.kept_head]._ended_ns + core.keep_ns
+            if forget_ns < core.steward_until_ns:
+                steward = core.steward
+                core.steward = None
+    return steward
 
 
 # -------------------------------------------------------------------- from a worker thread

@@ -14,7 +14,7 @@ from . import _steps
 from ._choose import compact, next_task
 from ._context import SEATS, Context
 from ._core import FOREVER, Seat
-from ._opening import call_herald, forget, open_ended, release
+from ._opening import call_herald, forget, open_ended, release, remind
 from ._retries import judge
 from ._states import Status
 
@@ -50,6 +50,8 @@ def work(core: Core, seat: Seat) -> None:
             wake.open()
         if core.herald is not None:
             call_herald(core)
+        if core.keep_ns is not None:
+            remind(core)
         if task is None and not seat.parked:
             task = next_task(core, seat)
         if task is None:
