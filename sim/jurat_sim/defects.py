@@ -20,6 +20,7 @@ from .seeding import Defect
 from .seeding import patch as _patch
 from .tokens import Grain
 
+__all__ = ["DEFECTS", "LIFECYCLE_DEFECTS", "Defect", "defect_named"]
 _ENTRIES = (
     Defect(
         id="D01",

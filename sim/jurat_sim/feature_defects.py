@@ -623,4 +623,100 @@ status is RETRYING""",
             ),
         ),
     ),
+    Defect(
+        id="T05",
+        title="the backoff doubles once too often",
+        breaks=("RT-1",),
+        patches=(
+            patch(
+                "_arithmetic",
+                """
+    for _ in range(retry - 1):
+""",
+                """
+    for _ in range(retry):
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T06",
+        title="what an exception says of the next attempt is not heard",
+        breaks=("RT-1",),
+        patches=(
+            patch(
+                "_retries",
+                """
+    asked = getattr(error, "retry_after", None)
+""",
+                """
+    asked = None
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T07",
+        title="the steward sleeps in whole milliseconds",
+        breaks=("LC-3",),
+        patches=(
+            patch(
+                "_threads",
+                """
+                gate.wait_for(timeout_ns)
+""",
+                """
+                gate.wait_for(-(-timeout_ns // 1_000_000) * 1_000_000)
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T08",
+        title="nobody is told of the deadline of a task that waits",
+        breaks=("TC-1",),
+        patches=(
+            patch(
+                "_steps",
+                """
+    return due, over, (over,), extras.deadline_ns
+""",
+                """
+    return due, over, (), FOREVER
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T09",
+        title="who sleeps in a context is not woken when the attempt is over",
+        breaks=("TC-1",),
+        patches=(
+            patch(
+                "_context",
+                """
+        if left_ns is None or duration_ns < left_ns:
+""",
+                """
+        if left_ns is None or duration_ns >= 0:
+""",
+            ),
+        ),
+    ),
+    Defect(
+        id="T10",
+        title="the steward is not told that there is something to forget when it is old enough",
+        breaks=("RG-1",),
+        patches=(
+            patch(
+                "_steps",
+                """
+            if forget_ns < core.steward_until_ns:
+""",
+                """
+            if forget_ns < 0:
+""",
+            ),
+        ),
+    ),
 )
