@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .defects import Defect
     from .findings import Finding
     from .runtime import Ending, Strategy
     from .scenarios import Scenario
+    from .seeding import Defect
 
 
 @dataclass(slots=True, eq=False)

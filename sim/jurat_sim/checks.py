@@ -11,8 +11,11 @@
   of the worker's own that surfaces inside a function is not taken for a failure of the task;
 * `handles`: what a caller is told (status, attempts, result or exception, refusal) is what
   the log says;
-* `shutdown`: after a stop every task is terminal, the handle says done and its report
-  names the right tasks; no thread is left but those whose function is still out;
+* `shutdown`: after a stop every task is terminal, the worker's own counts say that nothing
+  waits, the handle says done and its report names the right tasks; no thread is left but
+  those whose function is still out;
+* `batches`, `callbacks`, `snapshots`: a batch is admitted as a whole or refused as a whole, who
+  asked to be called is called once, and a snapshot shows the counts of one instant of the log;
 * `results`: what subscribers got, and what they are told of it, agrees with the log.
 
 Only the specification is asked what is allowed.  Nothing here knows a rule of its own.
@@ -20,6 +23,7 @@ Only the specification is asked what is allowed.  Nothing here knows a rule of i
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from jurat_spec.lifecycle import TERMINAL, TaskRecord
@@ -27,6 +31,7 @@ from jurat_spec.replay import NotABehaviour, Replay
 
 from .findings import Finding
 from .runtime import Ending
+from .stage import Look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,16 +59,9 @@ def check(stage: Stage) -> list[Finding]:
     else:
         conforms = True
         records.update(replay.tasks)
-    if runtime.ending is Ending.MISUSE:
-        findings.append(Finding("misuse", runtime.trouble))
-    for thread in runtime.threads:
-        if thread.error is not None:
-            what = type(thread.error).__name__
-            findings.append(
-                Finding(f"exception: {what}", f"{what} escaped from {thread.name}: {thread.error}")
-            )
+    findings += _broken(stage)
     over = runtime.ending is Ending.FINISHED
-    numbers = {s.handle.number: s for s in reversed(stage.submissions) if s.handle is not None}
+    numbers = {s.handle.number: s for s in stage.submissions if s.handle is not None and not s.attached}
     findings += _witness(stage, numbers, over=over)
     if runtime.ending is Ending.STUCK:
         findings.append(Finding("stuck", runtime.trouble))
@@ -71,10 +69,34 @@ def check(stage: Stage) -> list[Finding]:
         findings.append(Finding(STEP_BOUND, runtime.trouble))
     findings += _functions(stage)
     if over and conforms:
-        findings += _handles(stage, records, numbers)
-        findings += _shutdown(stage, replay, records)
-        findings += _results(stage)
+        findings += _told(stage, replay, records, numbers)
     return findings
+
+
+def _told(
+    stage: Stage, replay: Replay, records: dict[int, TaskRecord], numbers: dict[int, Submission]
+) -> Iterator[Finding]:
+    """What holds of what callers were told, when the run is over and its log is in order."""
+    yield from _handles(stage, records, numbers)
+    known = sorted(task.number for task in stage.worker.tasks())
+    if known != sorted(replay.tasks):
+        yield Finding("handles: tasks", f"the worker knows {known}, and by the log {sorted(replay.tasks)}")
+    yield from _batches(stage)
+    yield from _callbacks(stage)
+    yield from _snapshots(stage)
+    yield from _shutdown(stage, replay, records)
+    yield from _results(stage)
+
+
+def _broken(stage: Stage) -> Iterator[Finding]:
+    """A rule of the seam, or a thread."""
+    runtime = stage.runtime
+    if runtime.ending is Ending.MISUSE:
+        yield Finding("misuse", runtime.trouble)
+    for thread in runtime.threads:
+        if thread.error is not None:
+            what = type(thread.error).__name__
+            yield Finding(f"exception: {what}", f"{what} escaped from {thread.name}: {thread.error}")
 
 
 def _action(event: Any) -> str:
@@ -107,6 +129,12 @@ def _witness(stage: Stage, numbers: dict[int, Submission], *, over: bool) -> Ite
                 f"the function of submission {ticket} was entered {entries} times, "
                 f"and the log has {started[ticket]} starts of it",
             )
+        elif entries > stage.submissions[ticket].attempts:
+            yield Finding(
+                "witness: no more attempts than asked for",
+                f"the function of submission {ticket} was entered {entries} times, "
+                f"and it was to be {stage.submissions[ticket].attempts} at most",
+            )
         elif over and any(
             logged not in (None, was) for logged, was in zip(ended[ticket], left[ticket], strict=False)
         ):
@@ -118,7 +146,8 @@ def _witness(stage: Stage, numbers: dict[int, Submission], *, over: bool) -> Ite
 
 def _functions(stage: Stage) -> Iterator[Finding]:
     """Exceptions that no scenario raises."""
-    meant = (ValueError, SystemExit, stage.jurat.TaskCancelled)
+    jurat = stage.jurat
+    meant = (ValueError, SystemExit, jurat.TaskCancelled, jurat.TaskTimedOut)
     for submission in stage.submissions:
         error = submission.error
         if error is not None and not isinstance(error, meant):
@@ -164,10 +193,18 @@ def _handles(
             f"handles for tasks {sorted(numbers)}, the log admits {sorted(records)}",
         )
         return
-    raised = sorted(_REASONS[s.refusal] for s in stage.submissions if s.refusal is not None)
-    rejected = sorted(event[4] for event in stage.log if event[1] == "Reject")
+    refusals = [submission.refusal for submission in stage.submissions]
+    refusals += [batch.refusal for batch in stage.batches]
+    raised = sorted(_REASONS[refusal] for refusal in refusals if refusal is not None)
+    rejected = sorted(
+        event[4] if isinstance(event[4], str) else event[4][0] for event in stage.log if event[1] == "Reject"
+    )
     if raised != rejected:
         yield Finding("handles: refusals", f"raised for the reasons {raised}, and the log has {rejected}")
+    attached = sorted(s.handle.number for s in stage.submissions if s.attached)
+    answers = sorted(event[4] for event in stage.log if event[1] == "Attach")
+    if attached != answers:
+        yield Finding("handles: attached", f"callers got the tasks {attached}, and the log has {answers}")
     for number, record in records.items():
         handle = numbers[number].handle
         told, logged = (handle.status, handle.attempts), (record.status, record.attempts)
@@ -207,6 +244,74 @@ def _outcome(stage: Stage, submission: Submission, status: str, reason: str) -> 
         )
 
 
+def _batches(stage: Stage) -> Iterator[Finding]:
+    """All of a batch, with consecutive numbers, or nothing."""
+    for batch in stage.batches:
+        numbers = [it.handle.number for it in batch.submissions if it.handle is not None]
+        size = 0 if batch.refusal is not None else len(batch.submissions)
+        first = min(numbers, default=0)
+        if numbers != list(range(first, first + size)):
+            yield Finding("batches: all or nothing", f"a batch of {len(batch.submissions)} got {numbers}")
+
+
+def _callbacks(stage: Stage) -> Iterator[Finding]:
+    """Whoever asked is called once, with the handle of a task that has ended."""
+    for asked in stage.asked:
+        handles = [handle for submission, handle in stage.calls if submission is asked]
+        due = int(asked.handle.status.terminal)
+        if len(handles) != due or any(handle is not asked.handle for handle in handles):
+            yield Finding(
+                "callbacks: once each",
+                f"that of submission {asked.ticket}, whose task is {asked.handle.status}, "
+                f"was called {len(handles)} times",
+            )
+
+
+def _snapshots(stage: Stage) -> Iterator[Finding]:
+    """A snapshot agrees with the log at some place between those where it was asked for and was there."""
+    looks = [*stage.looks]
+    if stage.closings:
+        looks.append(Look(stage.worker.snapshot(), len(stage.log), len(stage.log)))
+    if not looks:
+        return
+    counted = list(_counted(stage))
+    for look in looks:
+        snapshot = look.snapshot
+        told = {column: getattr(snapshot.counts, column) for column in _COLUMNS}
+        told |= {"rejected": snapshot.rejected, "remembered": snapshot.remembered}
+        told |= {"phase": snapshot.phase, "threads": snapshot.threads}
+        if told not in counted[look.since : look.until + 1]:
+            yield Finding(
+                "snapshots: the counts of one instant",
+                f"it says {told}, and the log {counted[look.since : look.until + 1]}",
+            )
+
+
+_COLUMNS = (
+    "scheduled", "queued", "running", "retrying",
+    "completed", "failed", "cancelled", "timed_out", "abandoned", "retries",
+)  # fmt: skip
+
+
+def _counted(stage: Stage) -> Iterator[dict[str, Any]]:
+    """What a snapshot would say before the first event and after each."""
+    replay = Replay()
+    forgotten: Counter[str] = Counter()
+    yield {}
+    for event in stage.log:
+        if event[1] == "Evict":
+            forgotten[replay.tasks[event[2]].status] += 1
+        replay.step(event)
+        counts = forgotten + Counter(replay.statuses().values())
+        said: dict[str, Any] = {column: counts[column] for column in _COLUMNS}
+        said["retries"] = replay.counts["Retry"] + replay.counts["TimeOutRetry"]
+        said["rejected"] = replay.counts["Reject"]
+        said["remembered"] = sum(task.status in TERMINAL for task in replay.tasks.values())
+        world = replay.world
+        assert world is not None  # noqa: S101 - it has taken an event
+        yield {**said, "phase": world.phase, "threads": world.threads}
+
+
 def _shutdown(stage: Stage, replay: Replay, records: dict[int, TaskRecord]) -> Iterator[Finding]:
     """What holds when a shutdown is over."""
     for closing in stage.closings:
@@ -219,6 +324,10 @@ def _shutdown(stage: Stage, replay: Replay, records: dict[int, TaskRecord]) -> I
     world = replay.world
     if world is None or world.phase != "stopped":
         yield Finding("shutdown: stopped", "a shutdown was waited for, and the log has no Stopped")
+    core = stage.worker._core
+    waiting = {it: getattr(core, it) for it in ("waiting", "specials", "scheduled") if getattr(core, it)}
+    if waiting:
+        yield Finding("shutdown: nothing waits", f"the worker has stopped and still counts {waiting}")
     for number, record in records.items():
         if record.status not in TERMINAL:
             yield Finding("shutdown: every task terminal", f"task {number} is {record.status} after the stop")
@@ -232,6 +341,8 @@ def _closing(closing: Closing, stage: Stage) -> Iterator[Finding]:
         s.ticket for s in stage.submissions if s.handle is not None and s.handle.status == "abandoned"
     }
     kept = {seen.thread for seen in stage.witness if seen.what == "entered" and seen.ticket in abandoned}
+    if closing.at_ns - closing.began_ns >= stage.log[0][4]["grace_ns"]:
+        kept.add("follower")  # which is waited for no longer than that
     for thread in closing.left:
         if thread not in kept:
             yield Finding(
@@ -251,13 +362,13 @@ def _report(stage: Stage, closing: Closing) -> Iterator[Finding]:
         elif shutting_down and action in ends:
             logged[ends[action]].append(number)
     report = closing.shutdown.report()
-    ids = {s.handle.id: s.handle.number for s in stage.submissions if s.handle is not None}
-    parts = (report.finished, report.cancelled, report.timed_out, report.abandoned)
-    told = tuple([ids.get(it) for it in part] for part in parts)
-    if told != logged:
+    ids = {s.handle.number: s.handle.id for s in stage.submissions if s.handle is not None}
+    told = (report.finished, report.cancelled, report.timed_out, report.abandoned)
+    expected = tuple(tuple(ids.get(number) for number in part) for part in logged)
+    if told != expected:
         yield Finding(
             "shutdown: report",
-            f"finished, cancelled, timed out and abandoned are {told}, and by the log {logged}",
+            f"finished, cancelled, timed out and abandoned are {told}, and by the log {expected}",
         )
 
 

@@ -14,36 +14,13 @@ which break a closed form (`timing`) and no rule of the lifecycle.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from .build import Patch
 from .errors import UnknownDefect
+from .feature_defects import FEATURE_DEFECTS
+from .seeding import Defect
+from .seeding import patch as _patch
 from .tokens import Grain
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
-    """One entry of the catalogue."""
-
-    id: str
-    title: str
-    breaks: tuple[str, ...]
-    """Identifiers of the requirements that it breaks."""
-    patches: tuple[Patch, ...]
-    scenario: str = ""
-    """Where it is looked for; empty for a defect of time."""
-    grain: Grain = Grain.SEAM
-    schedules: int = 2_000
-    """Within how many schedules it must be found."""
-    note: str = field(default="")
-    """What the patch does, where the title does not say it."""
-
-
-def _patch(module: str, before: str, after: str) -> Patch:
-    """A patch whose texts are written as blocks, each beginning on the line after its quotes."""
-    return Patch(module, before.removeprefix("\n"), after.removeprefix("\n"))
-
-
+__all__ = ["DEFECTS", "LIFECYCLE_DEFECTS", "Defect", "defect_named"]
 _ENTRIES = (
     Defect(
         id="D01",
@@ -550,10 +527,12 @@ _ENTRIES = (
     ),
 )
 
-DEFECTS: dict[str, Defect] = {defect.id: defect for defect in _ENTRIES}
+DEFECTS: dict[str, Defect] = {
+    defect.id: defect for defect in sorted((*_ENTRIES, *FEATURE_DEFECTS), key=lambda it: it.id)
+}
 """By id."""
 
-LIFECYCLE_DEFECTS: tuple[Defect, ...] = tuple(defect for defect in _ENTRIES if defect.scenario)
+LIFECYCLE_DEFECTS: tuple[Defect, ...] = tuple(defect for defect in DEFECTS.values() if defect.scenario)
 """Those that exploring must find."""
 
 

@@ -17,12 +17,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .errors import TokenUnknown, UnknownScenario
+from .features import FEATURES, fail, wait_for
 from .tokens import name_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .stage import Stage, Submission
+    from .stage import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +88,14 @@ def work_gets_done(stage: Stage) -> None:
     def busy() -> None:
         first = stage.submit(lambda context: door.wait())
         second = stage.submit(lambda context: door.open())
-        _wait_for(first, second)
+        wait_for(first, second)
         stage.close(worker.drain())
 
     def fickle() -> None:
         third = stage.submit(lambda context: "third")
         if third.handle is not None:
             third.handle.cancel()
-            _wait_for(third)
+            wait_for(third)
 
     stage.client("busy", busy)
     stage.client("fickle", fickle)
@@ -121,7 +122,7 @@ def cancel_races_completion(stage: Stage) -> None:
         context.raise_if_cancelled()
         raise AssertionError("woken without having been asked to come back")
 
-    tasks = [stage.submit(returns), stage.submit(obeys), stage.submit(_fail)]
+    tasks = [stage.submit(returns), stage.submit(obeys), stage.submit(fail)]
 
     def canceller() -> None:
         for task in tasks:
@@ -129,7 +130,7 @@ def cancel_races_completion(stage: Stage) -> None:
 
     def waiter() -> None:
         tasks[0].handle.wait(timeout=timedelta(milliseconds=1))
-        _wait_for(tasks[1])
+        wait_for(tasks[1])
         stage.close(worker.drain())
 
     worker.start()
@@ -175,10 +176,14 @@ def drain_with_stuck_task(stage: Stage) -> None:
     The stuck task is abandoned and comes back only when the shutdown is over: a late
     return.  Beside it are a task that sleeps in its context and wakes when the drain turns
     into a stop, and one that waits for a thread and may never get it.  A second client
-    stops the worker somewhere in between.
+    stops the worker somewhere in between.  What has ended is forgotten, but for what was
+    abandoned.
     """
     worker = stage.build_worker(
-        threads=2, drain_deadline=timedelta(milliseconds=5), grace=timedelta(milliseconds=3)
+        threads=2,
+        drain_deadline=timedelta(milliseconds=5),
+        grace=timedelta(milliseconds=3),
+        retention=stage.jurat.Retention(number=0),
     )
     door = stage.runtime.gate()
 
@@ -228,7 +233,7 @@ def results_race(stage: Stage) -> None:
         return "late"
 
     first = stage.submit(lambda context: "first")
-    stage.submit(_fail)
+    stage.submit(fail)
     stage.submit(ignores)
 
     def reader() -> None:
@@ -281,21 +286,12 @@ def subscribe_races_stop(stage: Stage) -> None:
     stage.client("subscriber", subscriber)
 
 
-def _wait_for(*tasks: Submission) -> None:
-    """Wait without a timeout, and do not take the worker's word for it."""
-    for task in tasks:
-        task.handle.wait()
-        if not task.handle.status.terminal:
-            raise AssertionError(f"a wait for submission {task.ticket} was over before the task was")
-
-
 def _leave(_: Any) -> None:
     raise SystemExit("a task tried to end its thread")
 
 
-def _fail(_: Any) -> None:
-    raise ValueError("a task failed")
-
+for _describe in FEATURES:
+    _scenario(_describe)
 
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _all}
 """By name."""

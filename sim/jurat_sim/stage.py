@@ -31,14 +31,36 @@ class Submission:
     """One call of submit, and what became of it."""
 
     ticket: int
+    attempts: int = 1
+    """How many it may have."""
     handle: Any = None
     """What submit returned."""
     refusal: str | None = None
     """The type of the error that submit raised."""
+    attached: bool = False
+    """It was answered with the task of another submission, since their idempotency keys are the same."""
     value: object = None
     """What the function returned last."""
     error: BaseException | None = None
     """What the function raised last."""
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """One call of submit_all, and what became of it."""
+
+    submissions: list[Submission]
+    refusal: str | None = None
+    """The type of the error that it raised."""
+
+
+@dataclass(slots=True, eq=False)
+class Look:
+    """A snapshot of the worker, and between which places of the log it was taken."""
+
+    snapshot: Any
+    since: int
+    until: int
 
 
 class Witnessed(NamedTuple):
@@ -117,14 +139,22 @@ class Stage:
         self.runtime = runtime
         self.log: list[Any] = []
         self.worker: Any = None
+        self._retry: Any = None
         self.clients: list[BenchThread] = []
         self.submissions: list[Submission] = []
+        self.batches: list[Batch] = []
+        self.calls: list[tuple[Submission, Any]] = []
+        """Done callbacks that were called: of which submission, and with which handle."""
+        self.asked: list[Submission] = []
+        """For which submissions a done callback was asked for."""
+        self.looks: list[Look] = []
         self.listeners: list[Listener] = []
         self.witness: list[Witnessed] = []
         self.closings: list[Closing] = []
 
     def build_worker(self, **options: Any) -> Any:
         """The worker of this run, not started."""
+        self._retry = options.get("retry")
         self.worker = self.jurat.Worker(recorder=self.log, runtime=self.runtime, **options)
         return self.worker
 
@@ -134,14 +164,55 @@ class Stage:
 
     def submit(self, body: Body, **options: Any) -> Submission:
         """Submit a function; a refusal is an answer like any other."""
-        submission = Submission(len(self.submissions))
+        retry = options.get("retry", self._retry)
+        submission = Submission(len(self.submissions), 1 if retry is None else 1 + retry.max_retries)
         self.submissions.append(submission)
         try:
             function = self._witnessed(submission, body)
-            submission.handle = self.worker.submit(function, **{"name": f"{submission.ticket}", **options})
+            handle = self.worker.submit(function, **options)
+            submission.attached = handle.name != function.__qualname__
+            submission.handle = handle
         except self._refusals as refusal:
             submission.refusal = type(refusal).__name__
         return submission
+
+    def submit_all(self, body: Body, size: int, **options: Any) -> Batch:
+        """Submit a function so many times, all of them or none."""
+        first = len(self.submissions)
+        retry = options.get("retry", self._retry)
+        attempts = 1 if retry is None else 1 + retry.max_retries
+        batch = Batch([Submission(first + place, attempts) for place in range(size)])
+        self.submissions += batch.submissions
+        self.batches.append(batch)
+
+        def function(context: Any, submission: Submission) -> object:
+            return self._witnessed(submission, body)(context)
+
+        calls = [(submission,) for submission in batch.submissions]
+        try:
+            handles = self.worker.submit_all(function, calls, **{"name": f"batch {first}", **options})
+        except self._refusals as refusal:
+            batch.refusal = type(refusal).__name__
+        else:
+            for submission, handle in zip(batch.submissions, handles, strict=True):
+                submission.handle = handle
+        return batch
+
+    def call_back(self, submission: Submission) -> None:
+        """Ask to be called when the task of this submission has ended."""
+        self.asked.append(submission)
+
+        def called(handle: Any) -> None:
+            self.calls.append((submission, handle))
+            self.look()  # whoever is called may use the worker as anybody may
+
+        submission.handle.add_done_callback(called)
+
+    def look(self) -> None:
+        """Take a snapshot of the worker."""
+        since = len(self.log)
+        snapshot = self.worker.snapshot()
+        self.looks.append(Look(snapshot, since, len(self.log)))
 
     def subscribe(self, **options: Any) -> Listener:
         """Subscribe to the worker's results."""
@@ -181,4 +252,5 @@ class Stage:
                 witness.append(Witnessed(ticket, "returned", thread))
                 return value
 
+        function.__qualname__ = f"{ticket}"  # its name, if it is submitted with no word about it
         return function

@@ -267,6 +267,77 @@ def test_each_check_of_results_can_fail(told: Stage, tamper: Callable[[Stage], N
     assert broken in _properties(check(told))
 
 
+@pytest.fixture
+def shared() -> Iterator[Stage]:
+    """The run in which two clients submit the same request."""
+    yield from _ran(SCENARIOS["keys_race"])
+
+
+@pytest.fixture
+def batched() -> Iterator[Stage]:
+    """The run in which a client submits batches, and another looks at the worker."""
+    yield from _ran(SCENARIOS["batch_race"])
+
+
+def _attach_to_another(stage: Stage) -> None:
+    attached = next(it for it in stage.submissions if it.attached)
+    attached.handle = _Handle(attached.handle, number=99)
+
+
+def _call_twice(stage: Stage) -> None:
+    stage.calls.append(stage.calls[0])
+
+
+def _never_call(stage: Stage) -> None:
+    stage.calls.clear()
+
+
+@pytest.mark.parametrize(
+    ("tamper", "broken"),
+    [
+        (_attach_to_another, "handles: attached"),
+        (_call_twice, "callbacks: once each"),
+        (_never_call, "callbacks: once each"),
+    ],
+)
+def test_each_check_of_keys_and_callbacks_can_fail(
+    shared: Stage, tamper: Callable[[Stage], None], broken: str
+) -> None:
+    """Who was answered with another's task is known, and so is who was called."""
+    assert check(shared) == []
+    tamper(shared)
+    assert broken in _properties(check(shared))
+
+
+def _look_later(stage: Stage) -> None:
+    stage.looks[0].since = stage.looks[0].until = 0
+
+
+def _lose_one_of_a_batch(stage: Stage) -> None:
+    next(it for it in stage.batches if it.refusal is None).submissions[0].handle = None
+
+
+def _count_on(stage: Stage) -> None:
+    stage.worker._core.specials += 1
+
+
+@pytest.mark.parametrize(
+    ("tamper", "broken"),
+    [
+        (_look_later, "snapshots: the counts of one instant"),
+        (_lose_one_of_a_batch, "batches: all or nothing"),
+        (_count_on, "shutdown: nothing waits"),
+    ],
+)
+def test_each_check_of_batches_and_counts_can_fail(
+    batched: Stage, tamper: Callable[[Stage], None], broken: str
+) -> None:
+    """A batch is whole, a snapshot is of its instant, and a stopped worker's own counts are 0."""
+    assert check(batched) == []
+    tamper(batched)
+    assert broken in _properties(check(batched))
+
+
 def test_a_stuck_run_is_not_blamed_for_what_it_had_no_time_to_do(drained: Stage) -> None:
     """A start whose function was not entered yet is no disagreement, unless the run is over."""
     _never_enter(drained)
@@ -304,6 +375,39 @@ REACHED = {
         "Abandon", "LateReturn", "Stopped",
     },
     "subscribe_races_stop": {"Submit", "Start", "Complete", "StopNow", "ShutdownCancel", "Stopped"},
+    "retries_race": {
+        "Reject full", "Start", "Retry", "BecomeDue", "Cancel", "RequestCancel", "AcknowledgeCancel", "Fail",
+        "Complete", "BeginDrain", "Stopped",
+    },
+    "deadlines_race": {
+        "Start", "Expire", "TimeOut", "TimeOutRetry", "Retry", "BecomeDue", "Cancel", "RequestCancel",
+        "Complete", "Fail", "BeginDrain", "Stopped",
+    },
+    "limited_starts": {"Submit", "SetRate", "Cancel", "Start", "Complete", "BeginDrain", "Stopped"},
+    "queues_race": {
+        "Submit", "Pause", "Resume", "SetWeight", "Cancel", "Start", "Complete", "BeginDrain", "Stopped",
+    },
+    "keys_race": {
+        "Submit", "Attach", "Reject key_conflict", "Reject id_used", "Reject closed", "SetRetention", "Evict",
+        "Start", "Complete", "Fail", "BeginDrain", "Stopped",
+    },
+    "resize_race": {"Submit", "Resize", "Start", "Complete", "StopNow", "Stopped"},
+    "batch_race": {
+        "Submit", "Reject closed", "Reject id_used", "Reject full", "Reject ('full', 2)", "BecomeDue",
+        "Cancel", "Expire", "Start", "Complete", "StopNow", "ShutdownCancel", "Stopped",
+    },
+    "tokens_race": {
+        "Submit", "Start", "Cancel", "RequestCancel", "AcknowledgeCancel", "Complete", "StopNow",
+        "ShutdownCancel", "Stopped",
+    },
+    "room_race": {
+        "Submit", "Reject full", "Reject closed", "Expire", "Cancel", "Start", "Complete", "TimeOut",
+        "BeginDrain", "Stopped",
+    },
+    "scheduled_drain": {
+        "Submit", "Reject closed", "Start", "Retry", "BecomeDue", "Expire", "BeginDrain", "DrainDeadline",
+        "ShutdownCancel", "Complete", "Stopped",
+    },
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Ended = tuple[Iterable[Any], Gate | None, Iterable[Gate]]
 
-__all__ = ["forget", "open_ended", "release", "tell"]
+__all__ = ["forget", "open_ended", "release", "remind", "tell"]
 
 
 def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Iterable[Gate] = ()) -> None:
@@ -30,6 +30,8 @@ def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Ite
     for gate in room:
         gate.open()
     tell(core)
+    if core.keep_ns is not None:
+        remind(core)
     if core.kept_count > core.keep:
         forget(core)
 
@@ -44,6 +46,13 @@ def tell(core: Core) -> None:
         wake = _steps.call_follower(core)
         if wake is not None:
             wake.open()
+
+
+def remind(core: Core) -> None:
+    """The steward may not know yet that there is something to forget, when it is old enough."""
+    steward = _steps.remind(core)
+    if steward is not None:
+        steward.open()
 
 
 def forget(core: Core) -> None:

@@ -49,7 +49,7 @@ class Shutdown:
         """Wait until the worker has stopped, every result was offered, and its threads have ended.
 
         A result that waits for room in a blocking subscription counts, for no longer than its bound.
-        A callback or hook that stalls counts for no longer than the grace.
+        A callback or an observer that stalls counts until the shutdown's bound is over, and no longer.
         Threads whose task was abandoned do not count: they are named in the report.
         False if `timeout` (a timedelta, or seconds) passed first.
         """
@@ -66,10 +66,10 @@ class Shutdown:
         threads = [thread for seat, thread in core.threads if seat is None or not seat.stuck]
         if not all(thread.join(self._left(until)) for thread in threads):
             return False
+        bound = self._bound()
         for helper in core.helpers:
-            left = self._left(until)
-            patience = core.grace_ns if left is None else min(left, core.grace_ns)
-            if not helper.join(patience) and left is not None and left <= core.grace_ns:
+            ended = helper.join(self._left(bound if until is None or bound is None else min(bound, until)))
+            if not ended and until is not None and core.now() >= until:
                 return False
         return True
 
@@ -95,6 +95,13 @@ class Shutdown:
             timed_out=tuple(ended[Status.TIMED_OUT]),
             abandoned=tuple(ended[Status.ABANDONED]),
         )
+
+    def _bound(self) -> int | None:
+        """The instant at which the shutdown's bound is over: a callback or observer may stall until then."""
+        core = self._core
+        if core.grace_over_ns is not None:
+            return core.grace_over_ns
+        return None if core.drain_over_ns is None else core.drain_over_ns + core.grace_ns
 
     def _left(self, until: int | None) -> int | None:
         return None if until is None else max(0, until - self._core.now())

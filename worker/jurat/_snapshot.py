@@ -80,7 +80,9 @@ def snapshot(core: Core) -> Snapshot:
     for label in tuple(core.tally_rows):
         if label.base < len(tallies):
             rows[label.queue.name, label.name] = tallies[label.base : label.base + width]
-    queues = {name: _sum([row for (queue, _), row in rows.items() if queue == name]) for name in core.queues}
+    queues = {}
+    for name in core.queues:
+        queues[name] = _sum([row for (queue, _), row in rows.items() if queue == name])
     return Snapshot(
         phase=phase,
         threads=threads,

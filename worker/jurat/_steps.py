@@ -81,6 +81,7 @@ __all__ = [
     "pause",
     "peek",
     "post",
+    "remind",
     "resize",
     "rest",
     "resume",
@@ -388,9 +389,6 @@ def cancel(
             elif core.lost > TOMBS + core.specials or (
                 core.tombs > TOMBS and core.tombs + core.tombs > core.tail - core.head
             ):
-                steward = core.steward
-                core.steward = None
-            if core.keep_ns is not None and core.kept_count == 1 and steward is None:
                 steward = core.steward
                 core.steward = None
             task._ended_ns = now
@@ -824,6 +822,18 @@ def give_up(core: Core, latch: Latch, gate: Gate) -> bool:
     return over
 
 
+def remind(core: Core) -> Gate | None:
+    """A task has ended, and will be forgotten by age.  Returns the steward's gate, if it sleeps too long."""
+    steward = None
+    with core.lock:
+        if core.kept_count and core.keep_ns is not None:
+            forget_ns = core.kept[core.kept_head]._ended_ns + core.keep_ns
+            if forget_ns < core.steward_until_ns:
+                steward = core.steward
+                core.steward = None
+    return steward
+
+
 def evict(core: Core, now: int) -> tuple[bool, TaskState | None]:
     """Evict, if more tasks that ended are known than are to be kept, or the first has been for too long.
 
@@ -966,9 +976,6 @@ def turn(
                             del kept[FRONT_OF_LIST]
                             core.kept_head -= FRONT
                 core.kept_count = kept_count
-                if core.keep_ns is not None and kept_count == 1 and wake is None:
-                    wake = core.steward
-                    core.steward = None
                 done._value = value
                 done._reason = None
                 done._ended_ns = now
@@ -1131,9 +1138,6 @@ def come_back(
                     if core.ended == core.admitted:
                         steward = core.steward
                         core.steward = None
-                if core.keep_ns is not None and core.kept_count == 1 and steward is None:
-                    steward = core.steward
-                    core.steward = None
                 done._ended_ns = now
                 done._reason = reason
                 done._status = status
@@ -1338,9 +1342,6 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
                 if core.ended == core.admitted:
                     steward = core.steward
                     core.steward = None
-            if core.keep_ns is not None and core.kept_count == 1 and steward is None:
-                steward = core.steward
-                core.steward = None
             task._ended_ns = now
             task._status = TIMED_OUT
             latch = task._ended

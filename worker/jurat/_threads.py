@@ -14,7 +14,7 @@ from . import _steps
 from ._choose import compact, next_task
 from ._context import SEATS, Context
 from ._core import FOREVER, Seat
-from ._opening import forget, open_ended, release, tell
+from ._opening import forget, open_ended, release, remind, tell
 from ._retries import judge
 from ._states import Status
 
@@ -54,6 +54,8 @@ def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see 
             wake.open()
         if core.herald is not None or core.follower is not None:
             tell(core)
+        if core.keep_ns is not None:
+            remind(core)
         if task is None and not seat.parked:
             task = next_task(core, seat)
         if task is None:
