@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from . import _steps
+from .errors import ThreadsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +47,20 @@ class Call:
 
 
 def employ(core: Core) -> None:
-    """See to it that there is a follower, unless the worker has stopped."""
+    """See to it that there is a follower, unless the worker has stopped.
+
+    Raises
+    ------
+    ThreadsUnavailable: the machine gave no thread.  What was posted meanwhile is called here, and
+        whoever needs a follower next tries again.
+    """
     if _steps.claim_follower(core):
-        core.helpers.append(core.runtime.spawn(follow, "follower", core))
+        try:
+            core.helpers.append(core.runtime.spawn(follow, "follower", core))
+        except RuntimeError as refused:
+            for call in _steps.give_back_follower(core):
+                call.run()
+            raise ThreadsUnavailable(1, 0) from refused
 
 
 def follow(core: Core) -> None:

@@ -66,6 +66,7 @@ __all__ = [
     "evict",
     "expire",
     "found",
+    "give_back_follower",
     "give_back_herald",
     "give_back_seat",
     "give_back_start",
@@ -1546,6 +1547,16 @@ def claim_follower(core: Core) -> bool:
         mine = not core.following and core.phase is not STOPPED
         core.following = core.following or mine
     return mine
+
+
+def give_back_follower(core: Core) -> list[Any]:
+    """The follower could not be spawned: somebody may try again.  Returns what was posted meanwhile."""
+    nothing: list[Any] = []
+    with core.lock:
+        core.following = False
+        calls = core.calls
+        core.calls = nothing
+    return calls
 
 
 def take_calls(core: Core, gate: Gate) -> tuple[list[Any], bool]:
