@@ -38,6 +38,7 @@ from .errors import (
     WorkerForked,
     WorkerStopped,
 )
+from .executor import Executor
 
 __all__ = [
     "Accounts",
@@ -45,6 +46,7 @@ __all__ = [
     "Context",
     "Counts",
     "Event",
+    "Executor",
     "IdInUse",
     "InvalidArgument",
     "JuratError",
