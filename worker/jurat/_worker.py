@@ -268,7 +268,8 @@ class Worker:
 
     def _shutting_down(self, *gates: Gate | None) -> Shutdown:
         _open(*gates)
-        self.start()
+        if not self._core.forked:
+            self.start()
         return Shutdown(self._core)
 
     # ------------------------------------------------------------------------ tasks
@@ -542,6 +543,8 @@ class Worker:
         return None if name is None else self._queue(name)
 
     def _must_be_open(self, is_open: bool) -> None:
+        if self._core.forked:
+            raise WorkerForked
         if not is_open:
             raise WorkerStopped(self._core.phase)
 
