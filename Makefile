@@ -27,7 +27,7 @@ BENCH_LOCKED := $(BENCH_VENV)/.locked-$(call digest,$(BENCH_LOCK))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -qq
 
-.PHONY: help setup report deep sabotage test check fmt bench lock clean
+.PHONY: help setup report deep sabotage test soak check fmt bench lock clean
 
 help: ## list the habits of this repository
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1\t\2/p' Makefile
@@ -47,6 +47,9 @@ sabotage: setup ## plant a fault for each link in a copy, and see each go red by
 
 test: setup ## run every test
 	@$(BIN)/python -m pytest
+
+soak: setup ## a million tasks on real threads, with everything at once (SOAK=200000: fewer)
+	@JURAT_SOAK=$(SOAK) $(BIN)/python -m pytest tests/worker/test_robustness.py --durations=0 -o faulthandler_timeout=1200
 
 check: setup ## lint, format, types, import boundaries, the public interface
 	@$(BIN)/ruff check
@@ -77,6 +80,7 @@ clean: ## remove everything that a target here has made, except the committed re
 UPGRADE ?=
 COMPILE = build/lock/bin/uv pip compile pyproject.toml --quiet --system-certs --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+SOAK ?= 1000000
 # QUICK=1 makes `make bench` a smoke run, whose figures mean nothing and go to build/bench/.
 QUICK ?=
 # Such as AUDIT_FLAGS=--no-cache, which asks TLC everything again.

@@ -39,6 +39,7 @@ from .errors import (
     WorkerForked,
     WorkerStopped,
 )
+from .executor import Executor
 
 __all__ = [
     "Accounts",
@@ -46,6 +47,7 @@ __all__ = [
     "Context",
     "Counts",
     "Event",
+    "Executor",
     "IdInUse",
     "InvalidArgument",
     "JuratError",

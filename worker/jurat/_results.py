@@ -30,10 +30,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from weakref import WeakValueDictionary
 
 from . import _steps
 from ._core import Latch
 from ._options import count, nanoseconds, optional_count, optional_nanoseconds
+from ._runtime import RealRuntime
 from .errors import InvalidArgument, ThreadsUnavailable
 
 if TYPE_CHECKING:
@@ -46,7 +48,15 @@ if TYPE_CHECKING:
     from ._runtime import Gate, Lock
     from ._task import Task
 
-__all__ = ["SUBSCRIPTION_SIZE", "Accounts", "Policy", "Subscription", "start_herald", "subscribe"]
+__all__ = [
+    "SUBSCRIPTION_SIZE",
+    "Accounts",
+    "Policy",
+    "Subscription",
+    "abandon_subscriptions",
+    "start_herald",
+    "subscribe",
+]
 
 Policy = Literal["drop_oldest", "drop_newest", "block"]
 """What happens to a result for which there is no room."""
@@ -89,6 +99,7 @@ class Subscription:
     """
 
     __slots__ = (
+        "__weakref__",
         "_arrival",
         "_bound_ns",
         "_buffer",
@@ -133,6 +144,8 @@ class Subscription:
         self._closed = False  # nothing more is published
         self._unsubscribed = False  # the subscriber has closed it
         self._arrival = Latch()  # the next arrival in an empty buffer, or the end
+        if isinstance(core.runtime, RealRuntime):
+            _subscriptions[id(self)] = self
 
     def get(self, timeout: Duration | None = None) -> Task[Any] | None:
         """Wait for the next task that ended.
@@ -221,6 +234,23 @@ class Subscription:
     def __repr__(self) -> str:
         accounts = account(self)
         return f"<Subscription to worker {self._core.instance}, {self._policy}, {accounts.pending} pending>"
+
+
+_subscriptions: WeakValueDictionary[int, Subscription] = WeakValueDictionary()
+"""Those of workers that run on the machine itself, by their identity."""
+
+
+def abandon_subscriptions() -> None:
+    """In a child process: what was pending is delivered in the parent, and here every stream has ended."""
+    for reference in _subscriptions.valuerefs():
+        its = reference()
+        if its is not None:
+            its._lock = its._core.runtime.lock()
+            its._arrival = Latch()
+            its._closed = its._unsubscribed = True
+            its._buffer, its._held = [], []
+            its._waiting = its._in_flight = its._head = its._first = 0
+            its._published = its._delivered + its._dropped
 
 
 # ------------------------------------------------------------------------ from a subscriber

@@ -130,3 +130,14 @@ class RealRuntime:
 
 
 REAL: Runtime = RealRuntime()
+
+
+class NamingRuntime(RealRuntime):
+    """The machine, with threads whose names begin as somebody wants."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def spawn(self, target: Callable[..., None], name: str, *args: object) -> Thread:  # type: ignore[override]
+        """As `RealRuntime.spawn`."""
+        return RealRuntime.spawn(target, f"{self.prefix}_{name}", *args)

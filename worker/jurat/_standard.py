@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from . import _steps
 from ._core import Latch
 from ._states import Cancelling, Status
+from .errors import WorkerForked
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,6 +38,8 @@ class Awaited(Generic[R]):
         self._task = task
         self._steps: Generator[Any, None, None] | None = None
         if not task.status.terminal:
+            if task._label.core.forked:
+                raise WorkerForked
             loop = get_running_loop()
             ended: asyncio.Future[None] = loop.create_future()
             if _steps.call_at_end(task._label.core, task, Latch(), _Waker(loop, ended)):

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -32,9 +33,26 @@ if TYPE_CHECKING:
     from ._core import Core, Label
     from ._options import Duration
 
-__all__ = ["SubmitOptions", "detail_of", "fingerprint_of", "name_of", "read_options", "terms_of"]
+__all__ = [
+    "LAZY",
+    "SubmitOptions",
+    "check_function",
+    "detail_of",
+    "fingerprint_of",
+    "name_of",
+    "read_options",
+    "terms_of",
+]
 
 NO_RETRY = Retry(max_retries=0)
+
+LAZY_KINDS = {
+    CO_COROUTINE: "a coroutine",
+    CO_GENERATOR: "a generator",
+    CO_ASYNC_GENERATOR: "an asynchronous generator",
+}
+LAZY = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
+"""Flags of the code of functions that do nothing when they are called."""
 
 
 class SubmitOptions(TypedDict, total=False):
@@ -174,6 +192,26 @@ def detail_of(label: Label, extras: Extras) -> dict[str, Any]:
     said = {field: value for field, value in optional.items() if value is not None}
     terms = {"name": label.name, "queue": label.queue.name}
     return {**terms, **said, **terms_of(extras.retry, extras.timeout_ns)}
+
+
+def check_function(function: object) -> None:
+    """Refuse what cannot be called, or would only make something when it is called, and do nothing.
+
+    Nobody would await the coroutine that comes back, or iterate over the generator: the task would be
+    complete, and its work not begun.
+    """
+    if not callable(function):
+        raise InvalidArgument("function", f"must be callable, and is of type {type(function).__name__}")
+    called: Any = function
+    while isinstance(called, partial):
+        called = called.func
+    code = getattr(called, "__code__", None)
+    if code is None:
+        code = getattr(type(called).__call__, "__code__", None)
+    flags = code.co_flags & LAZY if code is not None else 0
+    if flags:
+        kind = LAZY_KINDS[flags]
+        raise InvalidArgument("function", f"must do its work when it is called, and is {kind} function")
 
 
 def name_of(function: Callable[..., Any]) -> str:

@@ -15,7 +15,7 @@ from ._opening import open_ended, release
 from ._options import optional_name, optional_nanoseconds
 from ._states import Cancelling, Reason, Status
 from ._waiting import wait_for_end
-from .errors import InvalidArgument, TaskAbandoned, TaskCancelled, TaskTimedOut, WaitTimeout
+from .errors import InvalidArgument, TaskAbandoned, TaskCancelled, TaskTimedOut, WaitTimeout, WorkerForked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -93,7 +93,12 @@ class Task(TaskState, Generic[R_co]):
         return None if extras is None or extras.deadline_ns == FOREVER else instant(self, extras.deadline_ns)
 
     def wait(self, timeout: Duration | None = None) -> bool:
-        """Wait for the end; False if `timeout` (a timedelta, or seconds) passed first."""
+        """Wait for the end; False if `timeout` (a timedelta, or seconds) passed first.
+
+        Raises
+        ------
+        WorkerForked: the task is live in the parent of this process, and will not end in this one.
+        """
         timeout_ns = optional_nanoseconds("timeout", timeout)
         return self._status.terminal or wait_for_end(self._label.core, self, timeout_ns)
 
@@ -130,9 +135,15 @@ class Task(TaskState, Generic[R_co]):
         Parameters
         ----------
         actor: who asks, for the log.
+
+        Raises
+        ------
+        WorkerForked: the task is live in the parent of this process, where it goes on.
         """
         optional_name("actor", actor)
         core = self._label.core
+        if core.forked and not self._status.terminal:
+            raise WorkerForked
         answer, ended = _steps.cancel(core, self, Reason.USER, actor, core.now())
         open_ended(core, *ended)
         if self._status is not Status.ABANDONED:
@@ -148,12 +159,15 @@ class Task(TaskState, Generic[R_co]):
         Raises
         ------
         ThreadsUnavailable: there is no such thread yet, and the machine gave none.
+        WorkerForked: the task is live in the parent of this process.
         """
         if not callable(callback):
             raise InvalidArgument("callback", f"must be callable, and is of type {type(callback).__name__}")
         core = self._label.core
         call = Call(core, callback, self)
         if not self._status.terminal:
+            if core.forked:
+                raise WorkerForked
             employ(core)
             if _steps.call_at_end(core, self, Latch(), call):
                 return

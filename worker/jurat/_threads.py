@@ -43,6 +43,7 @@ def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see 
     SEATS[me] = seat
     value: Any = None
     error: BaseException | None = None
+    gate: Any = None
     returned = now()
     while not seat.leaving:
         task, gates, wake = turn(core, seat, value, returned)
@@ -50,6 +51,7 @@ def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see 
         if gates is not None:
             for gate in gates:
                 gate.open()
+            gate = gates = None  # a thread that is parked keeps no callback, and no task, alive
         if wake is not None:
             wake.open()
         if core.herald is not None or core.follower is not None:

@@ -77,6 +77,8 @@ def follow(token: Token, task: TaskState) -> None:
 
 def _cancel(task: TaskState) -> None:
     core = task._label.core
+    if core.forked:
+        return  # the task is in the parent of this process, as is what is to cancel it
     _, ended = _steps.cancel(core, task, Reason.PARENT, None, core.now())
     open_ended(core, *ended)
     if task._status is not Status.ABANDONED:

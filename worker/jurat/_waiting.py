@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import _steps
 from ._core import Latch
+from .errors import WorkerForked
 
 if TYPE_CHECKING:
     from ._core import Core, TaskState
@@ -23,7 +24,14 @@ def wait_for_latch(core: Core, latch: Latch, timeout_ns: int | None) -> bool:
 
 
 def wait_for_end(core: Core, task: TaskState, timeout_ns: int | None) -> bool:
-    """Whether the task ended before the timeout."""
+    """Whether the task ended before the timeout.
+
+    Raises
+    ------
+    WorkerForked: it will not, in this process.
+    """
+    if core.forked:
+        raise WorkerForked
     latch, gate = _steps.enrol_for_end(core, task, Latch(), core.runtime.gate())
     return _wait(core, latch, gate, timeout_ns)
 

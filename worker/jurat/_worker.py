@@ -39,7 +39,7 @@ from ._runtime import REAL
 from ._shutdown import Shutdown
 from ._snapshot import Snapshot, snapshot
 from ._states import Cancelling, Pending, Phase
-from ._submission import detail_of, fingerprint_of, name_of, read_options, terms_of
+from ._submission import LAZY, check_function, detail_of, fingerprint_of, name_of, read_options, terms_of
 from ._task import Task
 from ._threads import serve, work
 from ._token import enter
@@ -275,7 +275,8 @@ class Worker:
 
     def _shutting_down(self, *gates: Gate | None) -> Shutdown:
         self._open(*gates)
-        self.start()
+        if not self._core.forked:
+            self.start()
         return Shutdown(self._core)
 
     # ------------------------------------------------------------------------ tasks
@@ -285,7 +286,8 @@ class Worker:
     ) -> Task[R]:
         """Have `function(context, *args)` called on one of the worker's threads.
 
-        Keywords of the function are given by `functools.partial`.
+        Keywords of the function are given by `functools.partial`.  A coroutine function or a generator
+        function is refused: nobody would run what it makes.
 
         Parameters
         ----------
@@ -316,8 +318,9 @@ class Worker:
             except (AttributeError, KeyError, TypeError):
                 label = self._label(self._first, name_of(function))
             detail = label.detail
-        if not callable(function):
-            raise InvalidArgument("function", f"must be callable, and is of type {type(function).__name__}")
+        code = getattr(function, "__code__", None)
+        if code is None or code.co_flags & LAZY:
+            check_function(function)
         task: Task[R] = Task()  # as `_new_task`, without its frame
         task._label = label
         task._function = function
@@ -350,8 +353,7 @@ class Worker:
 
         It finds its context, if it wants it, by `jurat.current()`.
         """
-        if not callable(function):
-            raise InvalidArgument("function", f"must be callable, and is of type {type(function).__name__}")
+        check_function(function)
         if options.get("name") is None:
             options["name"] = name_of(function)
         return self.submit(_without_context(function), *args, **options)
@@ -374,8 +376,7 @@ class Worker:
         ------
         QueueFull, WorkerStopped, IdInUse, InvalidArgument: as `submit`, and nothing was accepted.
         """
-        if not callable(function):
-            raise InvalidArgument("function", f"must be callable, and is of type {type(function).__name__}")
+        check_function(function)
         _refuse_single(options)
         calls = _calls(arguments)
         names = _ids(ids, len(calls))
@@ -561,6 +562,8 @@ class Worker:
         tell(self._core)
 
     def _must_be_open(self, is_open: bool) -> None:  # noqa: FBT001 - what a step has answered
+        if self._core.forked:
+            raise WorkerForked
         if not is_open:
             raise WorkerStopped(self._core.phase)
 
