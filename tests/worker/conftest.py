@@ -6,6 +6,7 @@ functions in the middle of their work through a `Meeting`.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +19,7 @@ from jurat_spec.replay import replay
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PATIENCE = 60.0
+PATIENCE = float(os.environ.get("JURAT_TEST_PATIENCE", "60"))
 """Seconds after which a wait that should not have waited fails the test."""
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 import weakref
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from tests.worker.conftest import PATIENCE, Meeting, eventually
+from tests.worker.machines import MAIN, Interrupted
 from tests.worker.test_shutdown import Stingy
 from tests.worker.virtual import S, let_pass, play
 
@@ -25,11 +25,10 @@ from jurat import (
     ThreadsUnavailable,
     Token,
 )
-from jurat._runtime import REAL, RealRuntime
 from jurat._steps import TOMBS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from tests.worker.conftest import Hire
 
@@ -221,36 +220,9 @@ def test_tasks_that_expire_where_they_wait_for_their_turn_are_let_go(hire: Hire)
     eventually(gone)
 
 
-class _Interrupted(RealRuntime):
-    """A machine on which something happens right before a lock is taken, once."""
-
-    def __init__(self) -> None:
-        self.before: Callable[[], None] | None = None
-
-    def lock(self) -> Any:
-        """A lock that looks for what is to happen."""
-        return _InterruptedLock(self)
-
-
-class _InterruptedLock:
-    def __init__(self, machine: _Interrupted) -> None:
-        self._machine = machine
-        self._lock = REAL.lock()
-
-    def __enter__(self) -> object:
-        before = self._machine.before
-        if before is not None and threading.current_thread() is threading.main_thread():
-            self._machine.before = None
-            before()
-        return self._lock.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.__exit__(None, None, None)
-
-
 def test_a_cancellation_that_begins_before_a_retry_and_ends_after_it_counts_right(hire: Hire) -> None:
     """The task was in the lane when `cancel` was called, and is chosen by its queue when it happens."""
-    machine = _Interrupted()
+    machine = Interrupted()
     worker, _ = hire(threads=1, runtime=machine, retry=Retry(max_retries=1, delay=0))
     meeting = Meeting()
 
@@ -267,7 +239,7 @@ def test_a_cancellation_that_begins_before_a_retry_and_ends_after_it_counts_righ
             meeting.leave.set()
             eventually(lambda: task.status is Status.QUEUED)
 
-        machine.before = retry
+        machine.before_lock(MAIN, retry)
         assert task.cancel() is Cancelling.CANCELLED
         assert (worker._core.specials, worker._core.lost, worker._core.tombs) == (0, 1, 0)
 

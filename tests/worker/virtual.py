@@ -35,12 +35,25 @@ def play(
     try:
         stage = Stage(jurat, runtime)
         describe(stage)
-        assert runtime.run() is Ending.FINISHED, runtime.trouble
+        ending = runtime.run()
+        for client in stage.clients:
+            if client.error is not None:
+                raise client.error
+        assert ending is Ending.FINISHED, runtime.trouble
         assert [str(finding) for finding in check(stage)] == []
         return stage
     finally:
         runtime.close()
         pool.close()
+
+
+def drain(stage: Stage) -> None:
+    """A client that drains the worker, without a deadline, and waits."""
+    stage.client("closer", lambda: _close(stage))
+
+
+def _close(stage: Stage) -> None:
+    stage.close(stage.worker.drain(deadline=None))
 
 
 def let_pass(stage: Stage, duration_ns: int) -> None:
