@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.worker.conftest import PATIENCE, Meeting, actions
 
 from jurat import Context, Executor, InvalidArgument, Phase, Retry, Status
+from jurat._choose import next_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -110,6 +112,26 @@ def test_a_function_that_would_kill_its_thread_only_fails(hire: Hire, kind: type
         assert set(threading.enumerate()) == threads
     assert worker.phase is Phase.STOPPED
     assert actions(log).count("Fail") == 10
+
+
+def test_a_task_that_expires_lets_go_of_what_it_held(hire: Hire) -> None:
+    """Though it is remembered: whoever finds it at the head of its queue sees to that."""
+
+    class Payload:
+        pass
+
+    worker, log = hire(threads=1)
+    payloads = [Payload() for _ in range(2)]
+    seen = [weakref.ref(it) for it in payloads]
+    tasks = [
+        worker.submit_call(id, payload, deadline=1e-9, priority=priority)
+        for payload, priority in zip(payloads, (0, 1), strict=True)
+    ]
+    del payloads
+    assert next_task(worker._core, worker._core.seats[0]) is None  # as its thread does
+    assert {task.status for task in tasks} == {Status.TIMED_OUT}
+    assert [it() for it in seen] == [None, None]
+    assert actions(log).count("Expire") == 2
 
 
 def test_what_a_callback_raises_kills_no_thread(hire: Hire, monkeypatch: pytest.MonkeyPatch) -> None:

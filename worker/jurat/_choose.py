@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _arithmetic, _steps
 from ._core import FOREVER
-from ._opening import open_ended, tell
+from ._opening import open_ended, release, tell
 from ._states import Phase, Status
 
 if TYPE_CHECKING:
@@ -128,20 +128,23 @@ def next_task(core: Core, seat: Seat) -> TaskState | None:
 
     None without having parked means that the lane may be taken from again.
     """
-    ends: list[Ended] = []
+    ends: list[tuple[TaskState, Ended]] = []
     with core.choosing:
         task, gates = _choose(core, seat, ends)
     for gate in gates:
         if gate is not None:
             gate.open()
-    for ended in ends:
+    for expired, ended in ends:
         open_ended(core, *ended)
+        release(expired)
     tell(core)
     return task
 
 
-def _choose(core: Core, seat: Seat, ends: list[Ended]) -> tuple[TaskState | None, Iterable[Gate | None]]:
-    """As `next_task`, with the gates to open; those of tasks that expired are left in `ends`."""
+def _choose(
+    core: Core, seat: Seat, ends: list[tuple[TaskState, Ended]]
+) -> tuple[TaskState | None, Iterable[Gate | None]]:
+    """As `next_task`, with the gates to open; `ends` gets the tasks that expired, with theirs."""
     while not core.direct:
         choice = Choice(core.admitted, core.changes)
         _sort(core)
@@ -215,7 +218,7 @@ def _bring_back(queue: QueueState, key: str) -> None:
         del queue.aside[key]
 
 
-def _look(core: Core, choice: Choice, now: int, ends: list[Ended]) -> None:
+def _look(core: Core, choice: Choice, now: int, ends: list[tuple[TaskState, Ended]]) -> None:
     """Find the task that is to start now, or the instant at which one could."""
     dispatch = core.dispatch
     is_open = core.phase is Phase.OPEN
@@ -264,7 +267,9 @@ def _running_with(core: Core, key: str) -> int:
     return running
 
 
-def _head(core: Core, queue: QueueState, now: int, ends: list[Ended]) -> tuple[TaskState, bool] | None:
+def _head(
+    core: Core, queue: QueueState, now: int, ends: list[tuple[TaskState, Ended]]
+) -> tuple[TaskState, bool] | None:
     """The most urgent task of the queue that may start, but for permits, and whether it is in the lane."""
     special = _head_of_heap(core, queue, now, ends)
     first = _head_of_lane(core, now, ends) if queue.index == 0 else None
@@ -275,7 +280,9 @@ def _head(core: Core, queue: QueueState, now: int, ends: list[Ended]) -> tuple[T
     return special[2], False
 
 
-def _head_of_heap(core: Core, queue: QueueState, now: int, ends: list[Ended]) -> Entry | None:
+def _head_of_heap(
+    core: Core, queue: QueueState, now: int, ends: list[tuple[TaskState, Ended]]
+) -> Entry | None:
     heap = queue.heap
     while heap:
         entry = heap[0]
@@ -287,7 +294,7 @@ def _head_of_heap(core: Core, queue: QueueState, now: int, ends: list[Ended]) ->
             if key is not None:
                 _bring_back(queue, key)
         elif extras.deadline_ns <= now:
-            ends.append(_steps.expire(core, task, now))
+            ends.append((task, _steps.expire(core, task, now)))
         elif key is not None and _is_at_cap(core, key):
             heappop(heap)
             heappush(queue.aside.setdefault(key, []), entry)
@@ -301,13 +308,13 @@ def _is_at_cap(core: Core, key: str) -> bool:
     return cap is not None and _running_with(core, key) >= cap
 
 
-def _head_of_lane(core: Core, now: int, ends: list[Ended]) -> TaskState | None:
+def _head_of_lane(core: Core, now: int, ends: list[tuple[TaskState, Ended]]) -> TaskState | None:
     while (task := _steps.peek(core)) is not None:
         extras = task._extras
         if task._status is not QUEUED:
             _steps.skip(core, task)
         elif extras is not None and extras.deadline_ns <= now:
-            ends.append(_steps.expire(core, task, now))
+            ends.append((task, _steps.expire(core, task, now)))
         else:
             break
     return task
