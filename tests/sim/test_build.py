@@ -62,9 +62,13 @@ def _code_objects(compile_again: object) -> set[CodeType]:
         for inner in (thing, getattr(thing, "fget", None), getattr(thing, "__func__", None)):
             code = getattr(inner, "__code__", None)
             if code is not None and code not in found:
-                found.add(code)
-                found |= {it for it in code.co_consts if hasattr(it, "co_code")}
+                found |= _within(code)
     return found
+
+
+def _within(code: CodeType) -> set[CodeType]:
+    inner = [_within(it) for it in code.co_consts if hasattr(it, "co_code")]
+    return {code}.union(*inner)
 
 
 @pytest.mark.parametrize("defect", DEFECTS.values(), ids=DEFECTS.keys())

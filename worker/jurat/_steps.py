@@ -682,11 +682,11 @@ def add_label(core: Core, label: Label) -> Label:
             base = core.width
             core.width = base + 10
             core.tallies += NO_ROW
-            core.tally_rows += entry
             label.base = base
             label.queued = base + AT_QUEUED
             label.running = base + AT_RUNNING
             label.completed = base + AT_COMPLETED
+            core.tally_rows += entry  # last: a snapshot goes through the rows without the lock
             labels[label.name] = label
     return label
 

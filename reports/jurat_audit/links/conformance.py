@@ -34,8 +34,8 @@ SEED = 1
 
 # Schedules of the clean worker for each scenario, by profile and grain.
 BUDGETS: dict[str, dict[Grain, int]] = {
-    "default": {Grain.SEAM: 10_000, Grain.ACCESS: 3_000},
-    "deep": {Grain.SEAM: 50_000, Grain.ACCESS: 15_000},
+    "default": {Grain.SEAM: 2_000, Grain.ACCESS: 400},
+    "deep": {Grain.SEAM: 25_000, Grain.ACCESS: 7_500},
 }
 
 HUNTED = LIFECYCLE_DEFECTS

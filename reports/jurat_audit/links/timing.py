@@ -1,7 +1,8 @@
-"""The link from the worker to time: shutdowns last exactly as long as their formulas say.
+"""The link from the worker to time: what happens, happens exactly when its formula says.
 
 The shipped worker runs in virtual time, in whole nanoseconds, and the length of each
-shutdown is compared with a closed form, with no tolerance.  Each closed form is also held
+shutdown, and the instants of starts, ends and evictions, are compared with closed forms, with
+no tolerance.  Each closed form is also held
 against a worker with a defect of time, and must then fail.
 """
 
@@ -33,7 +34,7 @@ LIMITS = (
 
 def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - every profile measures all
     """Measure every closed form, on the worker and on one that is wrong."""
-    progress.step("measuring shutdowns in virtual time")
+    progress.step("measuring in virtual time")
     progress.total(len(CLOSED_FORMS))
     measured: list[Measurement] = []
     problems: list[str] = []
@@ -53,7 +54,7 @@ def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - e
         verdict=Verdict.FAIL if problems else Verdict.PASS,
         command=COMMAND,
         summary=(
-            f"{exact} of {len(CLOSED_FORMS)} shutdowns last exactly as long as their closed forms say, to "
+            f"{exact} of {len(CLOSED_FORMS)} lengths and instants are exactly what their closed forms say, to "
             f"the nanosecond of virtual time; {refuted} of {len(CLOSED_FORMS)} defects of time are told apart"
         ),
         figures={"closed_forms": len(CLOSED_FORMS), "exact": exact, "timing_defects_found": refuted},
@@ -77,8 +78,8 @@ def _problems(it: Measurement) -> list[str]:
 
 def _forms(measured: list[Measurement]) -> dict[str, Any]:
     return {
-        "title": "How long a shutdown takes, in nanoseconds",
-        "columns": ["shutdown", "closed form", "expected", "measured"],
+        "title": "How long it takes, and when it happens, in nanoseconds",
+        "columns": ["what is measured", "closed form", "expected", "measured"],
         "rows": [[it.name, it.formula, it.expected_ns, it.measured_ns] for it in measured],
     }
 
