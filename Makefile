@@ -27,7 +27,7 @@ BENCH_LOCKED := $(BENCH_VENV)/.locked-$(call digest,$(BENCH_LOCK))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -qq
 
-.PHONY: help setup report deep sabotage test check fmt bench lock clean
+.PHONY: help setup report deep sabotage test red check fmt bench lock clean
 
 help: ## list the habits of this repository
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1\t\2/p' Makefile
@@ -47,6 +47,9 @@ sabotage: setup ## plant a fault for each link in a copy, and see each go red by
 
 test: setup ## run every test
 	@$(BIN)/python -m pytest
+
+red: setup ## see the test of each behaviour fail under its patch, and write docs/behaviours.md (four minutes)
+	@$(BIN)/python -m tests.worker.red
 
 check: setup ## lint, format, types, import boundaries
 	@$(BIN)/ruff check
