@@ -25,6 +25,7 @@ from ._options import (
     count,
     is_a,
     is_name,
+    items,
     nanoseconds,
     optional_count,
     optional_name,
@@ -137,8 +138,8 @@ class Worker:
         if recorder is not None and (type(recorder) is not list or recorder):
             raise InvalidArgument("recorder", "must be an empty list")
         declared = _declared(queues)
-        wrappers = tuple(wrappers)
-        if not all(callable(wrapper) for wrapper in wrappers):
+        functions = tuple(items("wrappers", wrappers))
+        if not all(callable(wrapper) for wrapper in functions):
             raise InvalidArgument("wrappers", "must be functions")
         self._queue_wait_ns = nanoseconds("queue_wait", queue_wait)
         self._core = core = Core(
@@ -152,7 +153,7 @@ class Worker:
         core.on_problem = report_problem
         core.retry = retry
         core.timeout_ns = FOREVER if timeout is None else positive_nanoseconds("timeout", timeout)
-        core.wrappers = wrappers
+        core.wrappers = functions
         core.seed = int.from_bytes(core.runtime.entropy(8), "big") if seed is None else whole("seed", seed)
         core.keep = FOREVER if retention.number is None else retention.number
         core.keep_ns = optional_nanoseconds("age", retention.age)
@@ -294,23 +295,23 @@ class Worker:
         KeyConflict: a task with this idempotency key is remembered, and is another request.
         InvalidArgument: something that cannot mean anything, by its name.
         """
+        if not callable(function):
+            raise InvalidArgument("function", f"must be callable, and is of type {type(function).__name__}")
         core = self._core
         now = core.now()
         extras = None
         patience_ns = self._queue_wait_ns
         if options or not self._plain:
-            label, extras, detail = self._read(function, args, options, now)
             wait = options.get("queue_wait")
             if wait is not None:
                 patience_ns = nanoseconds("queue_wait", wait)
+            label, extras, detail = self._read(function, args, options, now)
         else:
             try:
                 label = self._labels[function.__qualname__]
             except (AttributeError, KeyError, TypeError):
                 label = self._label(self._first, name_of(function))
             detail = label.detail
-        if not callable(function):
-            raise InvalidArgument("function", f"must be callable, and is of type {type(function).__name__}")
         task: Task[R] = Task()  # as `_new_task`, without its frame
         task._label = label
         task._function = function
@@ -570,13 +571,14 @@ class Worker:
         queue = options.get("queue")
         name = options.get("name")
         state = self._first if queue is None else self._queue(queue)
-        label = self._label(state, name_of(function) if name is None else is_name("name", name))
+        name = name_of(function) if name is None else is_name("name", name)
         extras = read_options(self._core, options, now)
         extras.special = (
             state is not self._first or extras.priority != 0 or extras.concurrency_key is not None
         )
         if extras.key is not None:
-            extras.fingerprint = fingerprint_of(label, args, options.get("fingerprint"))
+            extras.fingerprint = fingerprint_of(name, state.name, args, options.get("fingerprint"))
+        label = self._label(state, name)  # last, so that what is refused leaves no trace
         return label, extras, detail_of(label, extras)
 
     def _wait_for_room(
@@ -640,7 +642,7 @@ def _open(*gates: Gate | None) -> None:
 
 def _declared(queues: Iterable[Queue]) -> list[Queue]:
     """The worker's queues, the first one first."""
-    declared = list(queues)
+    declared = items("queues", queues)
     for queue in declared:
         is_a("queues", queue, Queue, optional=False)
     names = [queue.name for queue in declared]
@@ -675,7 +677,7 @@ def _configuration(core: Core, states: Sequence[QueueState], queue_max: int | No
 
 
 def _calls(arguments: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    calls = list(arguments)
+    calls = items("arguments", arguments)
     if not all(isinstance(it, tuple) for it in calls):
         raise InvalidArgument("arguments", "must be tuples, one for each call")
     if len(calls) > BATCH_MAX:
@@ -686,7 +688,7 @@ def _calls(arguments: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 def _ids(ids: Iterable[str] | None, size: int) -> list[str | None]:
     if ids is None:
         return [None] * size
-    names: list[str | None] = [is_name("ids", it) for it in ids]
+    names: list[str | None] = [is_name("ids", it) for it in items("ids", ids)]
     if len(names) != size or len(set(names)) != size:
         raise InvalidArgument("ids", "must be as many as the calls, and all different")
     return names
