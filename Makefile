@@ -27,7 +27,7 @@ BENCH_LOCKED := $(BENCH_VENV)/.locked-$(call digest,$(BENCH_LOCK))
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install -qq
 
-.PHONY: help setup report deep sabotage test soak check fmt bench lock clean
+.PHONY: help setup report deep sabotage test red soak check fmt bench lock clean
 
 help: ## list the habits of this repository
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1\t\2/p' Makefile
@@ -50,6 +50,9 @@ test: setup ## run every test
 
 soak: setup ## a million tasks on real threads, with everything at once (SOAK=200000: fewer)
 	@JURAT_SOAK=$(SOAK) $(BIN)/python -m pytest tests/worker/test_robustness.py --durations=0 -o faulthandler_timeout=1200
+
+red: setup ## see the test of each behaviour fail under its patch, and write docs/behaviours.md (four minutes)
+	@$(BIN)/python -m tests.worker.red
 
 check: setup ## lint, format, types, import boundaries, the public interface
 	@$(BIN)/ruff check

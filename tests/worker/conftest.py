@@ -12,6 +12,7 @@ from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from tests.worker.virtual import FINDINGS
 
 from jurat import Context, Event, Worker
 from jurat_spec.replay import replay
@@ -65,6 +66,14 @@ def hire() -> Iterator[Hire]:
         assert worker.stop_now().wait(PATIENCE), "a stop did not complete"
     for _, log in hired:
         replay(tuple(log))
+
+
+@pytest.fixture(autouse=True)
+def checked() -> Iterator[None]:
+    """What a test runs in virtual time passes every check of the bench."""
+    FINDINGS.clear()
+    yield
+    assert not FINDINGS, FINDINGS[0]
 
 
 def eventually(condition: Callable[[], bool]) -> None:

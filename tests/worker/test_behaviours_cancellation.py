@@ -48,22 +48,23 @@ def test_a_queued_task_that_is_cancelled_never_starts(
     worker, _ = hire(threads=1, queue_max=1)
     subscription = worker.subscribe()
     running, never, token = Meeting(), Meeting(), Token()
-    with worker:
-        worker.submit(running)
-        running.met()
-        task = worker.submit(never, parent=token, **options)
-        with pytest.raises(QueueFull):
-            worker.submit(nothing)
-        if by is Reason.PARENT:
-            token.cancel()
-        else:
-            assert task.cancel() is Cancelling.CANCELLED
-        assert (task.status, task.cancel_reason) == (Status.CANCELLED, by)
-        after = worker.submit(nothing)
-        running.leave.set()
-        assert after.wait(PATIENCE)
+    worker.start()
+    worker.submit(running)
+    running.met()
+    task = worker.submit(never, parent=token, **options)
+    with pytest.raises(QueueFull):
+        worker.submit(nothing)
+    if by is Reason.PARENT:
+        token.cancel()
+    else:
+        assert task.cancel() is Cancelling.CANCELLED
+    assert (task.status, task.cancel_reason) == (Status.CANCELLED, by)
+    after = worker.submit(nothing)
+    running.leave.set()
+    assert after.wait(PATIENCE)
     assert (task.status, task.attempts, after.status) == (Status.CANCELLED, 0, Status.COMPLETED)
     assert not never.inside.is_set()
+    assert worker.drain().wait(PATIENCE)
     assert list(subscription).count(task) == 1
 
 
@@ -76,10 +77,10 @@ def test_what_is_submitted_with_a_cancelled_token_never_starts(hire: Hire) -> No
     token.cancel()
     after = [worker.submit(nothing, parent=token), *worker.submit_all(nothing, [()] * 3, parent=token)]
     delayed = worker.submit(nothing, parent=token, delay=3_600)
+    assert {task.cancel_reason for task in (*before, *after, delayed)} == {Reason.PARENT}
     token.cancel()
     with worker:
         pass
-    assert {task.cancel_reason for task in (*before, *after, delayed)} == {Reason.PARENT}
     assert "Start" not in actions(log)
     assert repr(token) == "<Token, cancelled, 0 tasks>"
 

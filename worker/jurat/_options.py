@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from math import isfinite
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "DEFAULT",
@@ -30,6 +34,7 @@ __all__ = [
     "instant_ns",
     "is_a",
     "is_name",
+    "items",
     "nanoseconds",
     "optional_count",
     "optional_name",
@@ -37,6 +42,8 @@ __all__ = [
     "positive_nanoseconds",
     "whole",
 ]
+
+T = TypeVar("T")
 
 Duration = timedelta | float | int
 """A length of time: a timedelta, or seconds."""
@@ -142,6 +149,15 @@ def instant_ns(argument: str, value: datetime) -> int:
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidArgument(argument, "must say its time zone")
     return (value - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1_000
+
+
+def items(argument: str, value: Iterable[T]) -> list[T]:
+    """What can be iterated over, as a list.  What iterating raises is the caller's own."""
+    try:
+        iterator = iter(value)
+    except TypeError:
+        raise InvalidArgument(argument, f"must be iterable, and is of type {type(value).__name__}") from None
+    return list(iterator)
 
 
 def is_a(argument: str, value: object, kind: type, *, optional: bool = True) -> None:

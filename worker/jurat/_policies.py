@@ -71,7 +71,7 @@ class Retry:
             raise InvalidArgument("jitter", f"must be a number, not {type(self.jitter).__name__}")
         if not 0 <= self.jitter <= 1:
             raise InvalidArgument("jitter", f"must be from 0 to 1, and is {self.jitter}")
-        if not (_are_types(self.on) or callable(self.on)):
+        if not (_are_types(self.on) or (callable(self.on) and not isinstance(self.on, type))):
             raise InvalidArgument("on", "must be exception types, or a function")
         if not _are_types(self.never):
             raise InvalidArgument("never", "must be exception types")

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any
 from . import _steps
 from ._context import SEATS
 from ._core import Latch
+from ._options import is_a, items
 from ._results import abandon_subscriptions
 from ._runtime import REAL, RealRuntime
 from ._shutdown import Shutdown
 from ._states import Pending, Phase
 from ._threads import serve
+from .errors import InvalidArgument
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -57,8 +59,14 @@ class drain_on_signals:  # noqa: N801 - used as a function is
     def __init__(
         self, worker: Worker, signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
     ) -> None:
+        from ._worker import Worker  # noqa: PLC0415 - which imports this module
+
+        is_a("worker", worker, Worker, optional=False)
         self._worker = worker
-        self._signals = signals
+        try:
+            self._signals = tuple([signal.Signals(it) for it in items("signals", signals)])
+        except ValueError:
+            raise InvalidArgument("signals", "must be signals of this system") from None
         self._before: list[tuple[signal.Signals, Any]] = []
 
     def __enter__(self) -> None:

@@ -222,12 +222,12 @@ def name_of(function: Callable[..., Any]) -> str:
     return name if isinstance(name, str) and name else type(function).__qualname__
 
 
-def fingerprint_of(label: Label, args: tuple[Any, ...], fingerprint: str | None) -> str:
+def fingerprint_of(name: str, queue: str, args: tuple[Any, ...], fingerprint: str | None) -> str:
     """What makes a request the same: the caller's word, or a digest of its name, queue and arguments."""
     if fingerprint is not None:
         return is_name("fingerprint", fingerprint)
     try:
-        request = [label.name, label.queue.name, args]
+        request = [name, queue, args]
         canonical = json.dumps(request, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError):
         raise InvalidArgument("fingerprint", "must be given, since the arguments have no JSON form") from None

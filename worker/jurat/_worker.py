@@ -25,6 +25,7 @@ from ._options import (
     count,
     is_a,
     is_name,
+    items,
     nanoseconds,
     optional_count,
     optional_name,
@@ -303,24 +304,24 @@ class Worker:
         KeyConflict: a task with this idempotency key is remembered, and is another request.
         InvalidArgument: something that cannot mean anything, by its name.
         """
+        code = getattr(function, "__code__", None)
+        if code is None or code.co_flags & LAZY:
+            check_function(function)
         core = self._core
         now = core.now()
         extras = None
         patience_ns = self._queue_wait_ns
         if options or not self._plain:
-            label, extras, detail = self._read(function, args, options, now)
             wait = options.get("queue_wait")
             if wait is not None:
                 patience_ns = nanoseconds("queue_wait", wait)
+            label, extras, detail = self._read(function, args, options, now)
         else:
             try:
                 label = self._labels[function.__qualname__]
             except (AttributeError, KeyError, TypeError):
                 label = self._label(self._first, name_of(function))
             detail = label.detail
-        code = getattr(function, "__code__", None)
-        if code is None or code.co_flags & LAZY:
-            check_function(function)
         task: Task[R] = Task()  # as `_new_task`, without its frame
         task._label = label
         task._function = function
@@ -592,13 +593,14 @@ class Worker:
         queue = options.get("queue")
         name = options.get("name")
         state = self._first if queue is None else self._queue(queue)
-        label = self._label(state, name_of(function) if name is None else is_name("name", name))
+        name = name_of(function) if name is None else is_name("name", name)
         extras = read_options(self._core, options, now)
         extras.special = (
             state is not self._first or extras.priority != 0 or extras.concurrency_key is not None
         )
         if extras.key is not None:
-            extras.fingerprint = fingerprint_of(label, args, options.get("fingerprint"))
+            extras.fingerprint = fingerprint_of(name, state.name, args, options.get("fingerprint"))
+        label = self._label(state, name)  # last, so that what is refused leaves no trace
         return label, extras, detail_of(label, extras)
 
     def _wait_for_room(
@@ -656,7 +658,7 @@ def _new_task(
 
 def _declared(queues: Iterable[Queue]) -> list[Queue]:
     """The worker's queues, the first one first."""
-    declared = list(queues)
+    declared = items("queues", queues)
     for queue in declared:
         is_a("queues", queue, Queue, optional=False)
     names = [queue.name for queue in declared]
@@ -667,7 +669,7 @@ def _declared(queues: Iterable[Queue]) -> list[Queue]:
 
 
 def _functions(argument: str, functions: Iterable[Callable[..., Any]]) -> tuple[Callable[..., Any], ...]:
-    listed = tuple(functions)
+    listed = tuple(items(argument, functions))
     if not all(callable(function) for function in listed):
         raise InvalidArgument(argument, "must be functions")
     return listed
@@ -704,7 +706,7 @@ def _refuse_single(options: SubmitOptions) -> None:
 
 
 def _calls(arguments: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    calls = list(arguments)
+    calls = items("arguments", arguments)
     if not all(isinstance(it, tuple) for it in calls):
         raise InvalidArgument("arguments", "must be tuples, one for each call")
     if len(calls) > BATCH_MAX:
@@ -715,7 +717,7 @@ def _calls(arguments: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 def _ids(ids: Iterable[str] | None, size: int) -> list[str | None]:
     if ids is None:
         return [None] * size
-    names: list[str | None] = [is_name("ids", it) for it in ids]
+    names: list[str | None] = [is_name("ids", it) for it in items("ids", ids)]
     if len(names) != size or len(set(names)) != size:
         raise InvalidArgument("ids", "must be as many as the calls, and all different")
     return names
