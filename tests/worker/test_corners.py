@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import weakref
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,10 +18,13 @@ from tests.worker.virtual import S, let_pass, play
 from jurat import (
     Cancelling,
     Context,
+    IdInUse,
+    Queue,
     RateLimit,
     Retention,
     Retry,
     Status,
+    Task,
     TaskNotFound,
     ThreadsUnavailable,
     Token,
@@ -286,3 +290,89 @@ def test_nobody_takes_an_abandoned_tasks_function_from_its_thread(hire: Hire) ->
     assert task.status is Status.ABANDONED
     assert task._function is meeting
     meeting.leave.set()
+
+
+def test_batches_and_single_submissions_race_for_numbers_and_ids(hire: Hire) -> None:
+    """Each batch has consecutive numbers or was refused whole; an id is given once; nothing is lost."""
+    worker, _ = hire(threads=2, queue_max=None, retention=Retention(number=None))
+    hows: list[dict[str, Any]] = [{}, {"priority": 1}, {"delay": 1e-6}, {"deadline": 3_600}]
+    refused: list[int] = []
+    batches: list[list[int]] = []
+
+    def submit(start: int) -> None:
+        for number in range(start, start + 40):
+            try:
+                how = hows[number % 4]
+                tasks = worker.submit_all(nothing, [()] * 5, ids=[f"{number}-{n}" for n in range(5)], **how)
+                batches.append([task.number for task in tasks])
+                worker.submit(nothing)
+            except IdInUse:
+                refused.append(number)
+
+    with worker:
+        submitters = [threading.Thread(target=submit, args=(20 * part,)) for part in range(4)]
+        for thread in submitters:
+            thread.start()
+        for thread in submitters:
+            thread.join(PATIENCE)
+    assert (len(batches), len(refused)) == (100, 60)
+    assert all(numbers == list(range(numbers[0], numbers[0] + 5)) for numbers in batches)
+    assert worker.snapshot().counts.submitted == 600
+    assert worker.snapshot().rejected == 60
+
+
+@pytest.mark.parametrize("delay", [1e-9, 1e-6, 1e-3])
+def test_a_batch_whose_time_comes_while_it_is_written_is_accepted(hire: Hire, delay: float) -> None:
+    """Ten thousand tasks take longer to write than they are to wait: then they are due, and that is all."""
+    worker, _ = hire(threads=1, queue_max=None, retention=Retention(number=None))
+    with worker:
+        tasks = worker.submit_all(nothing, [()] * 10_000, delay=delay)
+    assert {task.status for task in tasks} <= {Status.COMPLETED, Status.CANCELLED}
+    assert worker.snapshot().counts.submitted == 10_000
+
+
+def test_a_worker_may_be_resized_to_one_and_up_while_it_works(hire: Hire) -> None:
+    """However often, no more run than was last asked for once it has settled, and every task ends."""
+    worker, _ = hire(threads=4, queue_max=None)
+    worker.start()
+    tasks: list[Task[int]] = []
+    for threads in (1, 3, 1, 6, 2, 1, 4, 1):
+        tasks += [worker.submit(double, n, priority=n % 2) for n in range(50)]
+        worker.resize(threads)
+    meeting, other = Meeting(), Meeting()
+    assert all(task.wait(PATIENCE) for task in tasks)
+    worker.submit(meeting)
+    meeting.met()
+    waiting = worker.submit(other)
+    eventually(lambda: worker._core.seated == 1)
+    assert waiting.status is Status.QUEUED
+    worker.resize(2)
+    other.met()
+    for it in (meeting, other):
+        it.leave.set()
+
+
+def test_a_limiter_may_be_changed_while_threads_choose(hire: Hire) -> None:
+    """Rates, weights and pauses change while four threads run tasks: the log is a behaviour of the rule."""
+    worker, _ = hire(threads=4, queue_max=None, queues=[Queue("a"), Queue("b", weight=3)])
+    over = Flag()
+
+    def operate(queue: str) -> None:
+        turn = 0
+        while not over.is_set():
+            turn += 1
+            worker.set_rate(RateLimit(1 + turn % 7, per=1e-4, burst=1 + turn % 3), queue=queue)
+            worker.set_weight(queue, 1 + turn % 5)
+            worker.pause(queue)
+            worker.resume(queue)
+
+    with worker:
+        operators = [threading.Thread(target=operate, args=(queue,)) for queue in ("a", "b")]
+        for thread in operators:
+            thread.start()
+        tasks = [worker.submit(nothing, queue="ab"[n % 2], priority=n % 3) for n in range(300)]
+        assert all(task.wait(PATIENCE) for task in tasks)
+        over.set()
+        for thread in operators:
+            thread.join(PATIENCE)
+    assert {task.status for task in tasks} == {Status.COMPLETED}

@@ -384,18 +384,16 @@ class Worker:
         if not calls:
             return []
         core = self._core
-        while True:
-            now = core.now()
-            tasks: list[Task[R]] = []
-            details = []
-            for args, id in zip(calls, names, strict=True):
-                label, extras, detail = self._read(function, args, {**options, "id": id}, now)
-                tasks.append(_new_task(label, function, args, extras))
-                details.append(detail)
-            batch = Batch(tasks, details, now)
-            answer = _admit_all(core, batch)
-            if answer is not None:
-                break
+        now = core.now()
+        tasks: list[Task[R]] = []
+        details = []
+        for args, id in zip(calls, names, strict=True):
+            label, extras, detail = self._read(function, args, {**options, "id": id}, now)
+            tasks.append(_new_task(label, function, args, extras))
+            details.append(detail)
+        answer = None
+        while answer is None:  # twice at most: what was to be scheduled may be due by now
+            answer = _admit_all(core, Batch(tasks, details, core.now()))
         refusal, wake, steward = answer
         self._open(wake, steward)
         if refusal is not None:
