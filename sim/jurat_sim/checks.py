@@ -97,6 +97,8 @@ def _broken(stage: Stage) -> Iterator[Finding]:
         if thread.error is not None:
             what = type(thread.error).__name__
             yield Finding(f"exception: {what}", f"{what} escaped from {thread.name}: {thread.error}")
+    for place, problem in stage.problems:
+        yield Finding(f"exception: {type(problem).__name__}", f"reported of {place}: {problem}")
 
 
 def _action(event: Any) -> str:

@@ -486,30 +486,44 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
             patch(
                 "_steps",
                 """
-            status = FAILED
-        if log is not None:
-            log += record
+    extras: Any = task._extras
+    wake = None
 """,
                 """
-            status = FAILED
+    extras: Any = task._extras
+    wake = None
+    done = False
 """,
             ),
             patch(
                 "_steps",
                 """
-                    gates = latch.gates
-    return gates, steward
-
-
-def take_inbox""",
+                log += record
+            tallies = core.tallies
+            label = task._label
+            if delayed:
+""",
                 """
-                    gates = latch.gates
-    if log is not None:
+                done = True
+            tallies = core.tallies
+            label = task._label
+            if delayed:
+""",
+            ),
+            patch(
+                "_steps",
+                """
+    return wake
+
+
+def shutdown_cancel""",
+                """
+    if done:
         log += record
-    return gates, steward
+    return wake
 
 
-def take_inbox""",
+def shutdown_cancel""",
             ),
         ),
     ),

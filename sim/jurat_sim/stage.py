@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from .pool import Killed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
@@ -148,6 +150,8 @@ class Stage:
         self.asked: list[Submission] = []
         """For which submissions a done callback was asked for."""
         self.looks: list[Look] = []
+        self.problems: list[tuple[str, BaseException]] = []
+        """Failures of callbacks and policies that the worker has reported."""
         self.listeners: list[Listener] = []
         self.witness: list[Witnessed] = []
         self.closings: list[Closing] = []
@@ -156,6 +160,7 @@ class Stage:
         """The worker of this run, not started."""
         self._retry = options.get("retry")
         self.worker = self.jurat.Worker(recorder=self.log, runtime=self.runtime, **options)
+        self.worker._core.on_problem = self._problem
         return self.worker
 
     def client(self, name: str, body: Callable[[], None]) -> None:
@@ -219,6 +224,11 @@ class Stage:
         listener = Listener(self.log, lambda: self.worker.subscribe(**options))
         self.listeners.append(listener)
         return listener
+
+    def _problem(self, what: str, problem: BaseException) -> None:
+        """The worker reports that something of a user's has failed."""
+        if not isinstance(problem, Killed):
+            self.problems.append((what, problem))
 
     @property
     def _refusals(self) -> tuple[type[Exception], ...]:

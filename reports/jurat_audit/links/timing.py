@@ -54,7 +54,7 @@ def run(profile: Profile, progress: Progress) -> LinkResult:  # noqa: ARG001 - e
         verdict=Verdict.FAIL if problems else Verdict.PASS,
         command=COMMAND,
         summary=(
-            f"{exact} of {len(CLOSED_FORMS)} lengths and instants are what their closed forms say, to "
+            f"{exact} of {len(CLOSED_FORMS)} lengths and instants are exactly as their closed forms say, to "
             f"the nanosecond of virtual time; {refuted} of {len(CLOSED_FORMS)} defects of time are told apart"
         ),
         figures={"closed_forms": len(CLOSED_FORMS), "exact": exact, "timing_defects_found": refuted},
