@@ -26,7 +26,7 @@ _ENTRIES = (
         id="D01",
         title="a task is visible to the threads before its status is set: running goes back to queued",
         breaks=("LC-1", "LC-3"),
-        scenario="submit_races_stop",
+        scenario="work_gets_done",
         patches=(
             _patch(
                 "_steps",

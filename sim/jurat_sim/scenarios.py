@@ -50,18 +50,19 @@ def _scenario(describe: Callable[[Stage], None]) -> Scenario:
 def submit_races_stop(stage: Stage) -> None:
     """A client submits to a worker that another client stops at once.
 
-    One task waits already when the worker is started; the start, two more submissions and
-    the stop race.  The stopper waits for the end of the first task, with a timeout that
-    may pass at any moment.  The second task raises SystemExit, and the queue has room for
-    two, so that a submission may be refused for either reason.
+    One task waits already; two more submissions, the start, a fourth submission and the stop
+    race.  The stopper waits for the end of the first task, with a timeout that may pass at
+    any moment.  The second task raises SystemExit, and the queue has room for two, so that a
+    submission may be refused for either reason.
     """
     worker = stage.build_worker(threads=2, queue_max=2)
     first = stage.submit(lambda context: "first")
 
     def client() -> None:
         stage.submit(_leave)
-        worker.start()
         stage.submit(lambda context: "third")
+        worker.start()
+        stage.submit(lambda context: "fourth")
 
     def stopper() -> None:
         first.handle.wait(timeout=timedelta(milliseconds=1))

@@ -371,8 +371,8 @@ REACHED = {
         "LateReturn", "Complete", "Stopped",
     },
     "results_race": {
-        "Submit", "Start", "Complete", "Fail", "Cancel", "AcknowledgeCancel", "StopNow", "ShutdownCancel",
-        "Abandon", "LateReturn", "Stopped",
+        "Submit", "Start", "Complete", "Fail", "Cancel", "StopNow", "ShutdownCancel", "Abandon", "LateReturn",
+        "Stopped",
     },
     "subscribe_races_stop": {"Submit", "Start", "Complete", "StopNow", "ShutdownCancel", "Stopped"},
     "retries_race": {
