@@ -45,7 +45,7 @@ def test_conformance_passes_with_its_figures() -> None:
     """Every scenario at two grains, each defect found; figures and details are JSON, and repeat."""
     result = _conformance()
     assert (result.id, result.verdict, result.problems) == ("conformance", Verdict.PASS, ())
-    assert result.figures["schedules"] == len(conformance.SCENARIOS) * (20 + 5)
+    assert result.figures["schedules"] == len(list(SCENARIOS)[::4]) * (20 + 5)
     assert result.figures["defects_found"] == result.figures["defects_seeded"] == len(conformance.HUNTED)
     again = _conformance()
     assert json.dumps([result.figures, result.details], sort_keys=True) == json.dumps(
