@@ -162,7 +162,7 @@ _DIGESTS = """
 from jurat_sim import explore
 for scenario in {scenarios}:
     for grain in ("seam", "access"):
-        report = explore(scenario, grain=grain, schedules=15, seed=3)
+        report = explore(scenario, grain=grain, schedules=10, seed=3)
         print(report.digest, report.traces, report.steps, report.choices, report.accesses)
 report = explore("submit_races_stop", defect="D20", schedules=2000)
 print(report.failure)
@@ -170,9 +170,9 @@ print(report.failure)
 
 
 def test_the_same_seed_is_the_same_campaign_whatever_the_hash_seed() -> None:
-    """Logs, counts, failure and token are the same under three PYTHONHASHSEEDs."""
+    """Logs, counts, failure and token are the same under two PYTHONHASHSEEDs."""
     printed = set()
-    for hash_seed in ("0", "1", "4242"):
+    for hash_seed in ("1", "4242"):
         code = _DIGESTS.format(scenarios=list(SCENARIOS))
         ran = subprocess.run(
             [sys.executable, "-c", code],

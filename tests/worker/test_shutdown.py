@@ -288,7 +288,7 @@ def test_bad_arguments_of_calls_are_refused_by_name(hire: Hire) -> None:
 def test_a_callback_for_which_there_is_no_thread_is_an_error_and_the_next_one_is_called(hire: Hire) -> None:
     """Nothing is left behind that would keep the next from getting its thread."""
     machine = Stingy(2)
-    worker, _ = hire(threads=1, runtime=machine)
+    worker, _ = hire(threads=1, runtime=machine, grace=PATIENCE)
     worker.start()
     meeting = Meeting()
     task = worker.submit(meeting)
