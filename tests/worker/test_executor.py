@@ -233,7 +233,8 @@ def test_an_initializer_runs_once_on_each_thread_before_its_first_call() -> None
     with Executor(2, initializer=lambda *it: ready.append(threading.get_ident()), initargs=(1,)) as executor:
         futures = [executor.submit(meet(meeting)) for meeting in meetings]
         for meeting in meetings:
-            meeting.met()
+            meeting.met()  # both are inside: on two threads
+        for meeting in meetings:
             meeting.leave.set()
         assert [future.result(PATIENCE) for future in futures] == ["left", "left"]
         assert executor.submit(int).result(PATIENCE) == 0
