@@ -1093,6 +1093,8 @@ def test_a_deadline_that_has_not_passed_after_all_leaves_the_order_as_it_was() -
 
 def test_memory_is_bounded_by_the_tasks_that_are_not_forgotten() -> None:
     """Of those that are, nothing is left, though they waited behind a key, and their deadlines are far."""
+    gc.collect()
+    others = [one for one in gc.get_objects() if type(one) is LoggedTask]  # of replays that tests have kept
     state = Replay()
     state.step(told(retention=[2, None], key_cap=1))
     terms = {"deadline_ns": 10**9, "concurrency_key": "c"}
@@ -1105,4 +1107,4 @@ def test_memory_is_bounded_by_the_tasks_that_are_not_forgotten() -> None:
             state.step((2, "Evict", number - 2, 0, None))
     gc.collect()
     assert state.steps > 5000
-    assert sum(type(one) is LoggedTask for one in gc.get_objects()) < 100
+    assert sum(type(one) is LoggedTask for one in gc.get_objects()) < 100 + len(others)
