@@ -14,6 +14,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from .monitor import Effect
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
@@ -69,6 +71,8 @@ class BenchLock:
         self.owner = me
         for thread in contenders:
             runtime.block(thread)
+        if runtime.monitor is not None:
+            runtime.monitor.effect(me, Effect.ACQUIRED, self)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -82,6 +86,8 @@ class BenchLock:
         self.owner = None
         for thread in self.contenders:
             runtime.unblock(thread)
+        if runtime.monitor is not None:
+            runtime.monitor.effect(me, Effect.RELEASED, self)
         me.operation = Operation.GAVE
         me.object = self
         runtime.switch(me)
@@ -109,6 +115,8 @@ class BenchGate:
         runtime.switch(me)
         self.waiter = None
         self.token = False
+        if runtime.monitor is not None:
+            runtime.monitor.effect(me, Effect.PASSED, self)
         return True
 
     def wait_for(self, timeout_ns: int) -> bool:
@@ -124,11 +132,13 @@ class BenchGate:
             runtime.switch(me)
         self.waiter = None
         # A token that arrives after the timer fired stays: this wait said that it took none.
-        if me.expired or not self.token:
-            me.expired = False
-            return False
-        self.token = False
-        return True
+        passed = self.token and not me.expired
+        me.expired = False
+        if passed:
+            self.token = False
+        if runtime.monitor is not None:
+            runtime.monitor.effect(me, Effect.PASSED if passed else Effect.GAVE_UP, self)
+        return passed
 
     def open(self) -> None:
         """Leave the token."""
@@ -138,6 +148,8 @@ class BenchGate:
         if self.token:
             runtime.misuse(f"{me.name} opens gate {self.name} a second time before its token was taken")
         self.token = True
+        if runtime.monitor is not None:
+            runtime.monitor.effect(me, Effect.OPENED, self)
         if self.waiter is not None:
             runtime.wake(self.waiter)
 
@@ -207,6 +219,8 @@ class BenchThread:
                 self.joiners.append(me)
                 runtime.block(me)
             runtime.switch(me)
+            if runtime.monitor is not None:
+                runtime.monitor.effect(me, Effect.JOINED, self)
             return True
         if timeout_ns < 0:
             runtime.misuse(f"{me.name} waits {timeout_ns} ns for {self.name}: a wait cannot be negative")
@@ -217,6 +231,8 @@ class BenchThread:
             runtime.switch(me)
             self.joiners.remove(me)
             me.expired = False
+        if runtime.monitor is not None:
+            runtime.monitor.effect(me, Effect.JOINED if self.ended else Effect.LEFT, self)
         return self.ended
 
     def expire(self) -> None:

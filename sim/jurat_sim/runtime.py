@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from .clock import WALL_EPOCH_NS, Clock
 from .errors import TooManyThreads
+from .monitor import Effect
 from .pool import Killed, here
 from .primitives import BenchGate, BenchLock, BenchThread, Operation
 from .randomness import SplitMix64
@@ -46,6 +47,7 @@ from .randomness import SplitMix64
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .monitor import Monitor
     from .pool import Pool
 
 STEP_BOUND = 5_000
@@ -124,16 +126,20 @@ class BenchRuntime:
         """Who waits for what, or which rule was broken."""
         self.observe: Callable[[BenchThread | None], None] | None = None
         """Called before each step with the thread that takes it; with None when time has passed."""
+        self.monitor: Monitor | None = None
+        """Who is told of each effect that one thread may have on another."""
 
     # The seam ----------------------------------------------------------------------------
 
     def monotonic_ns(self) -> int:
         """The time since the run began, in nanoseconds."""
+        if self.monitor is not None:
+            self.monitor.effect(self.running, Effect.READ_CLOCK, self._clock)
         return self._clock.read()
 
     def wall_ns(self) -> int:
         """The same, counted from `WALL_EPOCH_NS`."""
-        return WALL_EPOCH_NS + self._clock.read()
+        return WALL_EPOCH_NS + self.monotonic_ns()
 
     def lock(self) -> BenchLock:
         """A lock, named after the thread that makes it."""
@@ -149,6 +155,8 @@ class BenchRuntime:
         thread = BenchThread(self, name if count == 1 else f"{name}#{count}", target, args)
         me = self.enter(Operation.SPAWNED, thread)
         self.threads.append(thread)
+        if self.monitor is not None:
+            self.monitor.effect(me, Effect.SPAWNED, thread)
         self.unblock(thread)
         self.switch(me)
         return thread
@@ -258,12 +266,16 @@ class BenchRuntime:
     def sleep(self, thread: BenchThread, timeout_ns: int) -> None:
         """This thread cannot go on before its timer fires, unless it is woken."""
         self._clock.start(thread, timeout_ns)
+        if self.monitor is not None:
+            self.monitor.effect(thread, Effect.SET_TIMER, self._clock)
         self.block(thread)
 
     def wake(self, thread: BenchThread) -> None:
         """What this thread waits for has come.  Too late, if its timer has fired."""
         if thread.timer is not None:
             self._clock.stop(thread)
+            if self.monitor is not None:
+                self.monitor.effect(self.running, Effect.STOPPED_TIMER, self._clock)
         self.unblock(thread)
 
     def switch(self, me: BenchThread) -> None:
@@ -277,6 +289,8 @@ class BenchRuntime:
     def end(self, me: BenchThread) -> None:
         """The thread has ended.  Returns when its carrier is used again, perhaps by a later run."""
         self.block(me)
+        if self.monitor is not None:
+            self.monitor.effect(me, Effect.ENDED, me)
         for thread in me.joiners:
             self.wake(thread)
         chosen = self._decide(me)
@@ -338,6 +352,8 @@ class BenchRuntime:
 
     def _let_time_pass(self) -> None:
         self._clock.advance()
+        if self.monitor is not None:
+            self.monitor.effect(None, Effect.TIME_PASSED, self._clock)
         if self.observe is not None:
             self.observe(None)
 
