@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jurat_sim.monitor import Effect
 from jurat_sim.pool import Pool
-from jurat_sim.primitives import BenchThread
 from jurat_sim.runtime import BenchRuntime, Ending
 from jurat_sim.strategies import RunToBlock
+
+if TYPE_CHECKING:
+    from jurat_sim.primitives import BenchThread
 
 
 class _Record:
