@@ -19,6 +19,7 @@ from jurat import (
     Cancelling,
     Context,
     IdInUse,
+    InvalidArgument,
     Queue,
     RateLimit,
     Retention,
@@ -331,6 +332,14 @@ def test_a_batch_whose_time_comes_while_it_is_written_is_accepted(hire: Hire, de
     assert worker.snapshot().counts.submitted == 10_000
 
 
+def test_an_empty_batch_with_a_wrong_option_is_refused(hire: Hire) -> None:
+    """Whoever builds batches learns of a mistake at once, and not on the first day with work."""
+    worker, _ = hire()
+    assert worker.submit_all(double, [], timeout=1) == []
+    with pytest.raises(InvalidArgument, match="timeout"):
+        worker.submit_all(double, [], timeout=-1)
+
+
 def test_a_worker_may_be_resized_to_one_and_up_while_it_works(hire: Hire) -> None:
     """However often, no more run than was last asked for once it has settled, and every task ends."""
     worker, _ = hire(threads=4, queue_max=None)
@@ -350,6 +359,28 @@ def test_a_worker_may_be_resized_to_one_and_up_while_it_works(hire: Hire) -> Non
     other.met()
     for it in (meeting, other):
         it.leave.set()
+
+
+def test_an_idle_worker_that_is_to_be_smaller_lets_its_threads_go() -> None:
+    """Four threads are parked and one is wanted: three leave without a task having to come."""
+    left: list[str] = []
+
+    def describe(stage: Stage) -> None:
+        worker = stage.build_worker(threads=4)
+
+        def operator() -> None:
+            worker.start()
+            let_pass(stage, S)
+            worker.resize(1)
+            let_pass(stage, S)
+            left.extend(it.name for it in stage.runtime.unfinished() if it.name.startswith("worker-"))
+            stage.submit(nothing)
+            stage.close(worker.drain())
+
+        stage.client("operator", operator)
+
+    play(describe)
+    assert len(left) == 1
 
 
 def test_a_limiter_may_be_changed_while_threads_choose(hire: Hire) -> None:

@@ -71,8 +71,12 @@ def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see 
         if wrapped:
             value, error = _run_wrapped(core, task, context)
         else:
+            args = task._args
             try:
-                value = task._variables.run(task._function, context, *task._args)
+                if args:
+                    value = task._variables.run(task._function, context, *args)
+                else:  # without the list and the tuple that the star makes: a tenth of a task's instructions
+                    value = task._variables.run(task._function, context)
             except BaseException as raised:
                 error = raised
                 leave_out_this_frame(raised)
@@ -146,16 +150,22 @@ def serve(core: Core) -> None:
         alarms.answer()
         _tidy(core)
         _man(core)
+        if core.surplus:  # one of those that are parked is to leave; it wakes the next
+            _wake(_steps.ring(core))
         tell(core)
         gate = core.runtime.gate()
         parked, waiters, follower, timeout_ns, over = _steps.rest(core, gate, alarms.soonest(), now())
         _open(parked)
         _open(waiters)
-        if follower is not None:
-            follower.open()
+        _wake(follower)
         if not over:
             _park(gate, timeout_ns)
     tell(core)  # nothing more comes: the herald ends when all was offered
+
+
+def _wake(gate: Gate | None) -> None:
+    if gate is not None:
+        gate.open()
 
 
 def _park(gate: Gate, timeout_ns: int | None) -> None:
@@ -221,8 +231,7 @@ def _answer(core: Core, number: int) -> None:
             release(task)
             return
         wake = _steps.become_due(core, task, now)
-    if wake is not None:
-        wake.open()
+    _wake(wake)
 
 
 def _cancel_what_waits(core: Core) -> None:

@@ -381,10 +381,11 @@ class Worker:
         _refuse_single(options)
         calls = _calls(arguments)
         names = _ids(ids, len(calls))
-        if not calls:
-            return []
         core = self._core
         now = core.now()
+        if not calls:
+            self._read(function, (), options, now)  # a wrong option is wrong however many tasks it is for
+            return []
         tasks: list[Task[R]] = []
         details = []
         for args, id in zip(calls, names, strict=True):
