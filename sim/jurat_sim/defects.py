@@ -398,14 +398,14 @@ _ENTRIES = (
             _patch(
                 "_threads",
                 """
+            args = task._args
             try:
-                value = task._variables.run(task._function, context, *task._args)
-            except""",
+""",
                 """
+            args = task._args
             try:
-                task._variables.run(task._function, context, *task._args)
-                value = task._variables.run(task._function, context, *task._args)
-            except""",
+                task._variables.run(task._function, context, *args)
+""",
             ),
         ),
     ),

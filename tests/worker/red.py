@@ -82,13 +82,13 @@ REDS: tuple[Red, ...] = (
         _patches(
             "_threads",
             (
-                """            try:
-                value = task._variables.run(task._function, context, *task._args)
-            except""",
-                """            try:
-                task._variables.run(task._function, context, *task._args)
-                value = task._variables.run(task._function, context, *task._args)
-            except""",
+                """            args = task._args
+            try:
+""",
+                """            args = task._args
+            try:
+                task._variables.run(task._function, context, *args)
+""",
             ),
         ),
     ),
