@@ -66,6 +66,7 @@ GRACE = timedelta(seconds=10)
 RETAINED = 1_000
 KEY_CAP = 1
 PRIORITY = 0
+RATE_PER = timedelta(seconds=1)
 RETRY_DELAY = timedelta(seconds=1)
 RETRY_CAP = timedelta(minutes=5)
 RETRY_JITTER = 0.1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ._options import (
     PRIORITY,
+    RATE_PER,
     RETAINED,
     RETRY_CAP,
     RETRY_DELAY,
@@ -101,7 +102,7 @@ class RateLimit:
     """
 
     starts: int
-    per: Duration = 1.0
+    per: Duration = RATE_PER
     burst: int = 1
 
     def __post_init__(self) -> None:

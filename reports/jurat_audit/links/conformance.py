@@ -34,7 +34,7 @@ SEED = 1
 
 # Schedules of the clean worker for each scenario, by profile and grain.
 BUDGETS: dict[str, dict[Grain, int]] = {
-    "default": {Grain.SEAM: 2_000, Grain.ACCESS: 400},
+    "default": {Grain.SEAM: 1_500, Grain.ACCESS: 300},
     "deep": {Grain.SEAM: 25_000, Grain.ACCESS: 7_500},
 }
 
