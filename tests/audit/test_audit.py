@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.audit.samples import link, outcome, sample_links, sample_tests
+from tests.audit.samples import link, outcome, sample_links, sample_table, sample_tests
 
 from jurat_audit import audit, cli, evidence, page
 from jurat_audit.errors import AuditError, ToolError, UnknownLink, UnknownProfile
@@ -35,6 +35,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 return answer
             raise answer
 
+        monkeypatch.setattr(audit, "load_table", sample_table)
         monkeypatch.setattr(audit, "run_link", run_link)
         monkeypatch.setattr(cli, "run_link", run_link)
         monkeypatch.setattr(evidence, "run_tests", lambda *_: tests or sample_tests())
