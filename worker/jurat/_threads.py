@@ -14,7 +14,7 @@ from . import _steps
 from ._choose import compact, next_task
 from ._context import SEATS, Context
 from ._core import FOREVER, Seat
-from ._opening import forget, open_ended, release, remind, tell
+from ._opening import forget, let_go, open_ended, release, remind, tell
 from ._retries import judge
 from ._states import Status
 
@@ -86,7 +86,10 @@ def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see 
         else:
             value = None
             open_ended(core, *_steps.come_back(core, seat, error, verdict, returned))
-            release(task)
+            if seat.stuck:
+                let_go(task)
+            else:
+                release(task)
             error = None
         task = None
         del context
