@@ -276,11 +276,13 @@ def _man(core: Core) -> None:
         core.threads.append((seat, thread))
     if any(seat.leaving for seat in core.seats):
         core.seats = [seat for seat in core.seats if not seat.leaving]
-        core.threads = [
+        gone = [
             (seat, thread)
             for seat, thread in core.threads
-            if seat is None or not seat.leaving or not thread.join(0)
+            if seat is not None and seat.leaving and thread.join(0)
         ]
+        for entry in gone:  # one by one, since somebody may be appending the herald
+            core.threads.remove(entry)
 
 
 def _open(gates: Iterable[Any]) -> None:
