@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from .bench import Bench
 from .defects import DEFECTS, defect_named
-from .errors import TokenMisfit, TokenUnknown, UnknownGrain
+from .errors import NoAccesses, TokenMisfit, TokenUnknown, UnknownGrain
 from .races import RaceBench
 from .scenarios import scenario_named, scenario_of_token
 from .shrink import shrink
@@ -123,6 +123,7 @@ def explore(
     Raises
     ------
     UnknownScenario, UnknownDefect, UnknownGrain: there is none of this name.
+    NoAccesses: `races`, at the grain of the seam.
     BadAnchor: the defect's patch does not fit the worker any more.
     """
     grain = _grain(grain)
@@ -142,6 +143,7 @@ def replay(token: str, *, races: bool = False) -> Replayed:
     Raises
     ------
     BadToken: it cannot be read, or its schedule cannot be followed.
+    NoAccesses: `races`, of a token from the grain of the seam.
     """
     schedule = decode(token)
     scenario = scenario_of_token(token, schedule.scenario)
@@ -173,7 +175,7 @@ def _bench(scenario: Scenario, defect: Defect | None, grain: Grain, *, races: bo
     if not races:
         return Bench(scenario, defect=defect, grain=grain)
     if grain is not Grain.ACCESS:
-        raise UnknownGrain(f"{grain}, for data races")
+        raise NoAccesses
     return RaceBench(scenario, defect=defect)
 
 

@@ -113,7 +113,7 @@ class Race:
         return f"race: {self.field}"
 
     def __str__(self) -> str:
-        return f"{self.property}: {self.first}; and {self.second}"
+        return f"{self.first}; and {self.second}"
 
 
 class _Access:
@@ -387,7 +387,7 @@ DECLARED: tuple[Declared, ...] = (
         fields=("Core.keep", "Core.kept_count"),
         reads=("_opening.open_ended",),
         kind=Kind.CHECKED,
-        why="`evict` looks again; read after a step that added to the count; who sets `keep` evicts afterwards",
+        why="`evict` looks again; read after a step that added to the count; who sets `keep` evicts after",
     ),
     Declared(
         fields=("Core.keep_ns",),
@@ -507,7 +507,7 @@ _EXCUSES = {key: entry for entry in DECLARED for key in entry.keys}
 class RaceBench(Bench):
     """A bench at the grain of accesses that looks for data races in each run.
 
-    What races undeclared is a finding of the run, before all others.
+    A field that races undeclared is a finding of the run, before all others.
     """
 
     def __init__(self, scenario: Scenario, *, defect: Defect | None = None, package: str = "jurat") -> None:
@@ -527,8 +527,11 @@ class RaceBench(Bench):
                 watch(stage)
 
         run = super().run(strategy, number, watch=watched)
-        found = [Finding(it.property, str(it)) for it in self.last.races.values() if not it.declared]
-        run.findings = found + run.findings
+        found: dict[str, Finding] = {}
+        for race in self.last.races.values():
+            if not race.declared:
+                found.setdefault(race.field, Finding(race.property, str(race)))
+        run.findings = [*found.values(), *run.findings]
         return run
 
 
