@@ -57,10 +57,11 @@ class Counting(BenchRuntime):
         super().__init__(strategy, pool)
         self.fresh: dict[str, bool] = {}
 
-    def access(self, place: object) -> None:
+    def access(self, place: object) -> bool:
         """Pass a switch point."""
-        super().access(place)
+        told = super().access(place)
         self.fresh[self.running.name] = True
+        return told
 
 
 WITNESS = Witness()
