@@ -57,6 +57,7 @@ _steps.start(core, seat, choice, core.now())
         id="D06",
         title="the limiter is charged twice for each attempt",
         breaks=("RL-1",),
+        scenario="limited_on_time",
         patches=(
             patch(
                 "_choose",
@@ -74,6 +75,7 @@ _steps.start(core, seat, choice, core.now())
         id="D07",
         title="a permit is burnt for a task that was cancelled while it waited for it",
         breaks=("RL-1",),
+        scenario="limited_on_time",
         patches=(
             patch(
                 "_choose",
@@ -149,6 +151,7 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
         id="D11",
         title="a thread sleeps through the backoff of the task that it has run",
         breaks=("RT-2",),
+        scenario="backoff_on_time",
         patches=(
             patch(
                 "_threads",
@@ -441,6 +444,7 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
             "RL-1",
             "NH-2",
         ),
+        scenario="queues_on_time",
         patches=(
             patch(
                 "_choose",
@@ -604,6 +608,7 @@ status is RETRYING""",
         id="D49",
         title="the theoretical arrival time is rounded to whole nanoseconds",
         breaks=("RL-1",),
+        scenario="limited_on_time",
         patches=(
             patch(
                 "_choose",
