@@ -210,6 +210,9 @@ def _handles(
     for number, record in records.items():
         handle = numbers[number].handle
         told, logged = (handle.status, handle.attempts), (record.status, record.attempts)
+        asked = "none" if handle.cancel_reason is None else str(handle.cancel_reason)
+        if told == logged and asked != record.reason:
+            yield Finding("handles: reason", f"task {number} says {asked}, the log {record.reason}")
         if told != logged:
             yield Finding("handles: status and attempts", f"task {number} says {told}, the log {logged}")
         elif record.status in TERMINAL:
