@@ -17,7 +17,7 @@ def held_lane(stage: Stage) -> None:
 
     Nothing here is special: each thread takes the head of the lane and need not choose, until an
     operator says otherwise, and again when he takes it back.  A task is cancelled in a lane that is
-    paused.  The drain is tightened twice, of which the second time changes nothing.
+    paused.
     """
     worker = stage.build_worker(threads=2, drain_deadline=None)
     worker.start()
@@ -37,12 +37,6 @@ def held_lane(stage: Stage) -> None:
         stage.submit(succeed)
         worker_is_open(stage, worker.pause)
 
-    def hurrier() -> None:
-        stage.runtime.gate().wait_for(2_000_000)
-        worker.drain(pending="cancel")
-        worker.drain(pending="cancel")
-
-    stage.client("hurrier", hurrier)
     stage.client("operator", operator)
     stage.client("submitter", submitter)
 
@@ -155,12 +149,57 @@ def aside_race(stage: Stage) -> None:
     stage.client("submitter", submitter)
 
 
+def caps_race(stage: Stage) -> None:
+    """The first queue has a cap, and another one has none: two threads, one of which may not take what is there.
+
+    So whoever comes back from a task of the first queue must see to it that the next one starts.
+    """
+    jurat = stage.jurat
+    worker = stage.build_worker(
+        threads=2, queues=[jurat.Queue("default", cap=1), jurat.Queue("side")], drain_deadline=None
+    )
+    first = [stage.submit(_slowly(stage)) for _ in range(2)]
+    worker.start()
+
+    def submitter() -> None:
+        third = stage.submit(_slowly(stage), priority=1)
+        wait_for(*first, third)
+        stage.close(worker.drain())
+
+    stage.client("other", lambda: wait_for(stage.submit(succeed, queue="side")))
+    stage.client("submitter", submitter)
+
+
+def weights_race(stage: Stage) -> None:
+    """Two queues share one thread by weight, and the weights change while both have tasks.
+
+    The worker is paused until all are there, or until a drain begins.
+    """
+    queues = [stage.jurat.Queue("default"), stage.jurat.Queue("side")]
+    worker = stage.build_worker(threads=1, queues=queues, drain_deadline=None)
+    worker.pause()
+    for _ in range(3):
+        stage.submit(succeed)
+        stage.submit(succeed, queue="side")
+    worker.start()
+
+    def operator() -> None:
+        worker_is_open(stage, lambda: worker.set_weight("side", 3))
+        worker_is_open(stage, worker.resume)
+        worker_is_open(stage, lambda: worker.set_weight("default", 2))
+
+    stage.client("closer", lambda: stage.close(worker.drain()))
+    stage.client("operator", operator)
+
+
 CORNERS: tuple[Callable[[Stage], None], ...] = (
     held_lane,
     answers_race,
     alarms_race,
     callbacks_race,
     aside_race,
+    caps_race,
+    weights_race,
 )
 
 
@@ -191,3 +230,5 @@ def _ask(task: Submission) -> None:
         raise AssertionError(f"submission {task.ticket} is said to have returned {task.handle.result()}")
     if status == "failed" and error is not task.error:
         raise AssertionError(f"submission {task.ticket} is said to have raised {error}")
+    if not task.handle._ended_ns:
+        raise AssertionError(f"submission {task.ticket} is {status}, and has no instant at which it ended")

@@ -16,7 +16,7 @@ FEATURE_DEFECTS: tuple[Defect, ...] = (
             "LC-1",
             "RL-4",
         ),
-        scenario="limited_starts",
+        scenario="caps_race",
         note="a thread that comes back takes from the lane whatever is said about it",
         patches=(
             patch(
@@ -168,19 +168,22 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
     ),
     Defect(
         id="D12",
-        title="a drain forgets what waits for another attempt: it never ends, and neither does the drain",
+        title="a shutdown comes during a backoff, and the task never ends: whoever waits for it waits for ever",
         breaks=(
             "RT-3",
             "SD-4",
         ),
-        scenario="retries_race",
+        scenario="scheduled_drain",
+        note="a shutdown that cancels what waits passes over what waits for another attempt",
         patches=(
             patch(
                 "_steps",
                 """
-(status is RETRYING and core.starting)""",
+        waits = status is QUEUED or status is SCHEDULED or status is RETRYING
+        if waits and (not core.starting""",
                 """
-(status is RETRYING and core.phase is OPEN)""",
+        waits = status is QUEUED or status is SCHEDULED
+        if waits and (not core.starting""",
             ),
         ),
     ),

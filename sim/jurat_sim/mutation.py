@@ -45,7 +45,7 @@ from .scenarios import SCENARIOS
 from .tokens import Grain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 MODULES = ("_steps", "_choose", "_threads", "_opening", "_results", "_follower", "_retries", "_batch")
 """The modules that are changed: what threads do to what they share."""
@@ -166,13 +166,14 @@ def _spliced(source: str, function: ast.FunctionDef) -> str:
     return "".join((*lines[: function.lineno - 1], new, "\n", *lines[function.end_lineno :]))
 
 
-def mutant_named(id: str) -> Mutant:
-    """The mutant of that id, or `UnknownMutant`."""
-    module = id.partition(".")[0]
-    for mutant in mutants(module) if module in MODULES else ():
-        if mutant.id == id:
-            return mutant
-    raise UnknownMutant(id)
+def mutants_named(ids: Collection[str]) -> list[Mutant]:
+    """The mutants with these ids, in the order of the source; `UnknownMutant` if one does not exist."""
+    modules = [it for it in MODULES if any(id.startswith(f"{it}.") for id in ids)]
+    found = [mutant for module in modules for mutant in mutants(module) if mutant.id in ids]
+    missing = sorted(set(ids) - {mutant.id for mutant in found})
+    if missing:
+        raise UnknownMutant(missing[0])
+    return found
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -197,7 +198,11 @@ def _edits(function: ast.FunctionDef) -> Iterator[_Edit]:
             for place, term in enumerate(node.values):
                 rest = node.values[:place] + node.values[place + 1 :]
                 yield _Edit(Operator.TERM_DROPPED, node.lineno, f"without {_code(term)}", node, "values", rest)
-        if isinstance(node, ast.Compare) and type(node.ops[0]) in _NEIGHBOURS:
+        if (
+            isinstance(node, ast.Compare)
+            and type(node.ops[0]) in _NEIGHBOURS
+            and _code(node) not in (*_SETTLED, "now < core.last_ns")
+        ):
             other = _NEIGHBOURS[type(node.ops[0])]()
             yield _Edit(Operator.OFF_BY_ONE, node.lineno, _code(node), node, "ops", [other, *node.ops[1:]])
         if isinstance(node, ast.For):
@@ -464,7 +469,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the results to this file, a line each")
     said = parser.parse_args(arguments)
     if said.id:
-        chosen: Iterable[Mutant] = [mutant_named(id) for id in said.id]
+        chosen = mutants_named(set(said.id))
     else:
         there = [it for module in said.module or MODULES for it in mutants(module)]
         chosen = [

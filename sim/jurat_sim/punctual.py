@@ -105,8 +105,9 @@ def room_on_time(stage: Stage) -> None:
 
     def fickle() -> None:
         task = stage.submit(succeed)
-        task.handle.cancel()
-        wait_for(task)
+        if task.handle is not None:
+            task.handle.cancel()
+            wait_for(task)
 
     def closer() -> None:
         stage.runtime.gate().wait_for(3 * BACKOFF_NS)
@@ -120,11 +121,135 @@ def room_on_time(stage: Stage) -> None:
     stage.client("patient", patient)
 
 
+def deadlines_on_time(stage: Stage) -> None:
+    """At the very instant of its deadline a task does not start, and is not cancelled: it is overdue.
+
+    The only thread comes back at that instant, somebody cancels at that instant, and the steward
+    wakes for it: whoever comes first says the same.
+    """
+    worker = stage.build_worker(threads=1, drain_deadline=None)
+    worker.start()
+
+    def submitter() -> None:
+        busy = stage.submit(_sleep(BACKOFF_NS))
+        overdue = [stage.submit(succeed, deadline=BACKOFF_NS / S, priority=number) for number in (0, 0, 1, 1)]
+        stage.runtime.gate().wait_for(BACKOFF_NS)
+        overdue[1].handle.cancel()
+        overdue[3].handle.cancel()
+        wait_for(busy, *overdue)
+        stage.close(worker.drain())
+        _on_time(stage, "Expire", [BACKOFF_NS] * 4)
+
+    stage.client("submitter", submitter)
+
+
+def batch_on_time(stage: Stage) -> None:
+    """The tasks of a batch have their delays and deadlines as any others: the steward is told of each."""
+    worker = stage.build_worker(threads=1, drain_deadline=None)
+    worker.start()
+
+    def submitter() -> None:
+        busy = stage.submit(_sleep(2 * BACKOFF_NS))
+        later = stage.submit_all(succeed, 2, delay=BACKOFF_NS / S)
+        never = stage.submit_all(succeed, 2, deadline=BACKOFF_NS / S)
+        wait_for(busy, *later.submissions, *never.submissions)
+        stage.close(worker.drain())
+        _on_time(stage, "BecomeDue", [BACKOFF_NS] * 2)
+        _on_time(stage, "Expire", [BACKOFF_NS] * 2)
+
+    stage.client("submitter", submitter)
+
+
+def forgotten_on_time(stage: Stage) -> None:
+    """Whichever way it ended, a task is forgotten by age when it is as old as that, and not later."""
+    age_ns = PER_NS
+    retention = stage.jurat.Retention(age=age_ns / S)
+    worker = stage.build_worker(threads=1, retention=retention, drain_deadline=None)
+    worker.start()
+
+    def submitter() -> None:
+        stage.submit(succeed)
+        stage.submit(_sleep(BACKOFF_NS))
+        stage.submit(fail)
+        stage.submit(succeed).handle.cancel()
+        stage.submit(succeed, deadline=BACKOFF_NS / S - 1e-9)
+        stage.runtime.gate().wait_for(5 * age_ns)
+        stage.close(worker.drain())
+        _on_time(stage, "Evict", [at + age_ns for at in (0, 0, BACKOFF_NS - 1, BACKOFF_NS, BACKOFF_NS)])
+
+    stage.client("submitter", submitter)
+
+
+def offers_on_time(stage: Stage) -> None:
+    """An offer waits for its bound and no longer, and the last one that lands ends the stop at once.
+
+    A subscription that blocks has room for one.  Of three results two are in flight, and are given up
+    when their bound is over.  A fourth is in flight when the worker is stopped, and lands when its
+    reader comes.
+    """
+    worker = stage.build_worker(threads=1)
+    listener = stage.subscribe(size=1, policy="block", timeout=BACKOFF_NS / S)
+    worker.start()
+
+    def submitter() -> None:
+        wait_for(*[stage.submit(succeed) for _ in range(3)])
+        stage.runtime.gate().wait_for(2 * BACKOFF_NS)
+        accounts = listener.subscription.accounts()
+        if (accounts.pending, accounts.dropped) != (1, 2):
+            raise NotOnTime(f"{accounts} was said", [stage.runtime.now_ns], [BACKOFF_NS])
+        wait_for(stage.submit(succeed))
+        shutdown = worker.stop_now()
+        stage.runtime.gate().wait_for(1)
+        listener.rest()
+        stage.close(shutdown)
+        _in_time(stage, 2 * BACKOFF_NS + 1)
+
+    stage.client("submitter", submitter)
+
+
+def shutdown_on_time(stage: Stage) -> None:
+    """A drain that is tightened turns into a stop at the sooner deadline, and is over when the grace is.
+
+    One task ignores its context, one sleeps in it and wakes when the drain turns into a stop.
+    """
+    drain_ns, grace_ns = PER_NS, BACKOFF_NS + 1
+    worker = stage.build_worker(threads=2, drain_deadline=2 * drain_ns / S, grace=grace_ns / S)
+    door = stage.runtime.gate()
+    stage.submit(lambda context: door.wait())
+    stage.submit(lambda context: context.sleep(EVER))
+    worker.start()
+
+    def closer() -> None:
+        stage.runtime.gate().wait_for(BACKOFF_NS)
+        stage.close(worker.drain())
+        _in_time(stage, BACKOFF_NS + drain_ns + grace_ns)
+        _on_time(stage, "DrainDeadline", [BACKOFF_NS + drain_ns])
+        _on_time(stage, "Complete", [BACKOFF_NS + drain_ns])
+        door.open()
+
+    def tightener() -> None:
+        stage.runtime.gate().wait_for(BACKOFF_NS)
+        for deadline_ns in (drain_ns, drain_ns - 1):  # of which the second changes nothing
+            worker.drain(pending="cancel", deadline=deadline_ns / S)
+
+    stage.client("closer", closer)
+    stage.client("tightener", tightener)
+
+
+def _sleep(duration_ns: int) -> Callable[[Any], object]:
+    return lambda context: context.sleep(duration_ns / S)
+
+
 PUNCTUAL: tuple[Callable[[Stage], None], ...] = (
     limited_on_time,
     queues_on_time,
     backoff_on_time,
     room_on_time,
+    deadlines_on_time,
+    batch_on_time,
+    forgotten_on_time,
+    offers_on_time,
+    shutdown_on_time,
 )
 
 
