@@ -99,13 +99,7 @@ class Bench:
         """
         strategy.begin(number)
         points = self.build.points
-        runtime = BenchRuntime(
-            strategy,
-            self._pool,
-            seed=self._seed,
-            tick_ns=0 if self.scenario.punctual else 1,
-            time_is_a_choice=not self.scenario.punctual,
-        )
+        runtime = BenchRuntime(strategy, self._pool, seed=self._seed, **self.scenario.clock)
         if points is not None:
             points.use(runtime)
         try:

@@ -235,7 +235,8 @@ def _kept(handle: Any, record: LoggedTask) -> Iterator[Finding]:
     told, logged = (handle._started_ns, handle._ended_ns), (record.started_ns, ended_ns)
     if told != logged:
         yield Finding(
-            "handles: instants", f"task {handle.number} says it was started and ended at {told}, the log {logged}"
+            "handles: instants",
+            f"task {handle.number} says it was started and ended at {told}, the log {logged}",
         )
     if record.status in TERMINAL and record.status != "abandoned" and handle._function is not None:
         yield Finding("handles: lets go", f"task {handle.number} is {record.status} and keeps its function")

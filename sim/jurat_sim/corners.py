@@ -101,7 +101,7 @@ def alarms_race(stage: Stage) -> None:
 
 
 def callbacks_race(stage: Stage) -> None:
-    """Two clients ask to be called while tasks end and the worker is drained; the first needs a thread for it.
+    """Two clients ask to be called while tasks end and a drain comes; the first needs a thread for it.
 
     So the thread that calls is spawned by one of them, perhaps when the worker has stopped already,
     and whoever asks too late is called at once.
@@ -150,7 +150,7 @@ def aside_race(stage: Stage) -> None:
 
 
 def caps_race(stage: Stage) -> None:
-    """The first queue has a cap, and another one has none: two threads, one of which may not take what is there.
+    """The first queue has a cap, another one has none, and of two threads one may not take what is there.
 
     So whoever comes back from a task of the first queue must see to it that the next one starts.
     """
@@ -188,7 +188,10 @@ def weights_race(stage: Stage) -> None:
         worker_is_open(stage, worker.resume)
         worker_is_open(stage, lambda: worker.set_weight("default", 2))
 
-    stage.client("closer", lambda: stage.close(worker.drain()))
+    def closer() -> None:
+        stage.close(worker.drain())
+
+    stage.client("closer", closer)
     stage.client("operator", operator)
 
 

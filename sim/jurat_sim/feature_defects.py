@@ -168,7 +168,7 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
     ),
     Defect(
         id="D12",
-        title="a shutdown comes during a backoff, and the task never ends: whoever waits for it waits for ever",
+        title="a shutdown comes during a backoff, and the task never ends: who waits for it waits for ever",
         breaks=(
             "RT-3",
             "SD-4",

@@ -31,6 +31,7 @@ import resource
 import signal
 import sys
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -39,13 +40,17 @@ from typing import TYPE_CHECKING, Any
 
 from .bench import Bench
 from .build import Patch, load, source_of
+from .checks import STEP_BOUND
 from .errors import BenchError, UnknownMutant
 from .explore import strategy_for
+from .findings import Finding
 from .scenarios import SCENARIOS
 from .tokens import Grain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+
+    from .runtime import Strategy
 
 MODULES = ("_steps", "_choose", "_threads", "_opening", "_results", "_follower", "_retries", "_batch")
 """The modules that are changed: what threads do to what they share."""
@@ -137,10 +142,12 @@ class _Edit:
     value: Any
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Every mutant of this module of the worker, function by function, in the order of the source."""
+def mutants(module: str, of: str | None = None) -> Iterator[Mutant]:
+    """Every mutant of this module of the worker, in the order of the source; or those of one function."""
     source = source_of(module)
     for name, function in _functions(ast.parse(source)):
+        if of not in (None, name):
+            continue
         ordinals: Counter[Operator] = Counter()
         for edit in _edits(function):
             before = getattr(edit.node, edit.field)
@@ -167,13 +174,20 @@ def _spliced(source: str, function: ast.FunctionDef) -> str:
 
 
 def mutants_named(ids: Collection[str]) -> list[Mutant]:
-    """The mutants with these ids, in the order of the source; `UnknownMutant` if one does not exist."""
-    modules = [it for it in MODULES if any(id.startswith(f"{it}.") for id in ids)]
-    found = [mutant for module in modules for mutant in mutants(module) if mutant.id in ids]
+    """The mutants with these ids, function by function; `UnknownMutant` if one does not exist."""
+    wanted = {(module, function) for module, function, _, _ in map(_parts, ids) if module in MODULES}
+    found = [mutant for module, of in sorted(wanted) for mutant in mutants(module, of) if mutant.id in ids]
     missing = sorted(set(ids) - {mutant.id for mutant in found})
     if missing:
         raise UnknownMutant(missing[0])
     return found
+
+
+def _parts(id: str) -> tuple[str, str, str, str]:
+    """Module, function (which may be a method: `Class.method`), operator and ordinal."""
+    module, _, rest = id.partition(".")
+    function, operator, ordinal = ("..", *rest.rsplit(".", 2))[-3:]
+    return module, function, operator, ordinal
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -197,7 +211,9 @@ def _edits(function: ast.FunctionDef) -> Iterator[_Edit]:
         if isinstance(node, ast.BoolOp) and len(node.values) > 1:
             for place, term in enumerate(node.values):
                 rest = node.values[:place] + node.values[place + 1 :]
-                yield _Edit(Operator.TERM_DROPPED, node.lineno, f"without {_code(term)}", node, "values", rest)
+                yield _Edit(
+                    Operator.TERM_DROPPED, node.lineno, f"without {_code(term)}", node, "values", rest
+                )
         if (
             isinstance(node, ast.Compare)
             and type(node.ops[0]) in _NEIGHBOURS
@@ -206,7 +222,9 @@ def _edits(function: ast.FunctionDef) -> Iterator[_Edit]:
             other = _NEIGHBOURS[type(node.ops[0])]()
             yield _Edit(Operator.OFF_BY_ONE, node.lineno, _code(node), node, "ops", [other, *node.ops[1:]])
         if isinstance(node, ast.For):
-            yield _Edit(Operator.LOOP_SHORTENED, node.lineno, _code(node), node, "iter", _without_first(node.iter))
+            yield _Edit(
+                Operator.LOOP_SHORTENED, node.lineno, _code(node), node, "iter", _without_first(node.iter)
+            )
 
 
 _NEIGHBOURS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -217,7 +235,7 @@ _NEIGHBOURS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 
 
-def _of_test(node: ast.AST, test: ast.expr) -> Iterator[_Edit]:
+def _of_test(node: ast.If | ast.While | ast.IfExp, test: ast.expr) -> Iterator[_Edit]:
     if not isinstance(test, ast.Constant) and _code(test) not in _SETTLED:
         yield _Edit(Operator.ALWAYS, node.lineno, _code(test), node, "test", ast.Constant(True))
         yield _Edit(Operator.NEVER, node.lineno, _code(test), node, "test", ast.Constant(False))
@@ -258,7 +276,12 @@ def _of_section(
     if len(body) > 1:
         rest = ast.With(items=section.items, body=body[1:])
         yield _Edit(
-            Operator.NARROWED_BEFORE, body[0].lineno, _code(body[0]), node, name, [*before, body[0], rest, *after]
+            Operator.NARROWED_BEFORE,
+            body[0].lineno,
+            _code(body[0]),
+            node,
+            name,
+            [*before, body[0], rest, *after],
         )
     for place, (inside, last) in enumerate(_tails(body)):
         if inside is body and len(body) == 1:
@@ -322,8 +345,12 @@ def _depend(first: ast.stmt, second: ast.stmt) -> bool:
         return False
     reads, writes = zip(*(_uses(it) for it in (first, second)), strict=True)
     local = all(isinstance(_target(it), ast.Name) for it in (first, second))
-    seen_by_others = {"_status", "phase", "over", "log"} & {name.rpartition(".")[2] for name in writes[0] | writes[1]}
-    return bool(writes[0] & (reads[1] | writes[1]) or reads[0] & writes[1]) or bool(seen_by_others and not local)
+    seen_by_others = {"_status", "phase", "over", "log"} & {
+        name.rpartition(".")[2] for name in writes[0] | writes[1]
+    }
+    return bool(writes[0] & (reads[1] | writes[1]) or reads[0] & writes[1]) or bool(
+        seen_by_others and not local
+    )
 
 
 def _is_plain(statement: ast.stmt) -> bool:
@@ -374,45 +401,54 @@ def judge(mutant: Mutant, *, seam: int = SEAM, access: int = ACCESS, scenarios: 
     seam, access: how many schedules at each grain, in all; the scenarios take turns.
     scenarios: the names of those to run; all if empty.
     """
-    made = short = 0
-    message = ""
+    made = 0
+    short: Result | None = None
     for grain, count in ((Grain.SEAM, seam), (Grain.ACCESS, access)):
         try:
             build = load(name="mutant", patches=(mutant.patch,), grain=grain)
-        except BenchError as refused:
-            if grain is Grain.ACCESS:
-                continue
+        except Exception as refused:  # noqa: BLE001 - whatever a module raises when it is imported
             return _result(mutant, Verdict.INVALID, message=str(refused))
-        except Exception as broken:  # noqa: BLE001 - a module that fails at import
-            return _result(mutant, Verdict.INVALID, message=str(broken))
-        benches = [
-            Bench(SCENARIOS[name], grain=grain, build=build) for name in (scenarios or tuple(SCENARIOS))
-        ]
-        walk = strategy_for(grain, 1)
-        for number in range(count):
-            bench = benches[number % len(benches)]
-            run = bench.run(walk, number // len(benches))
-            made += 1
-            if run.verdict_is_open:
-                short += 1
-                message = f"{bench.scenario.name}: {run.findings[0].message}"
-                if short == PATIENCE:
-                    return _result(mutant, Verdict.CUT_SHORT, message=message, schedules=made)
-            elif run.findings:
-                found = run.findings[0]
-                return _result(
-                    mutant,
-                    Verdict.KILLED,
-                    property=found.property,
-                    message=found.message,
-                    scenario=bench.scenario.name,
-                    grain=str(grain),
-                    schedules=made,
-                )
-        for bench in benches:
-            bench.close()
+        names = scenarios or tuple(SCENARIOS)
+        with ExitStack() as opened:
+            benches = [
+                opened.enter_context(Bench(SCENARIOS[name], grain=grain, build=build)) for name in names
+            ]
+            result = _judge(mutant, benches, strategy_for(grain, 1), count, made)
+        if result.verdict == Verdict.KILLED:
+            return result
+        if result.verdict == Verdict.CUT_SHORT:
+            short = short or result
+        made = result.schedules
+    return short or _result(mutant, Verdict.SURVIVED, schedules=made)
+
+
+def _judge(mutant: Mutant, benches: Sequence[Bench], walk: Strategy, count: int, made: int) -> Result:
+    """So many schedules at one grain, of these scenarios in turn; `made` have been made at another."""
+    short = 0
+    message = ""
+    for number in range(count):
+        bench = benches[number % len(benches)]
+        found = _broken(bench, walk, number // len(benches))
+        if found is None:
+            continue
+        where = {"scenario": bench.scenario.name, "grain": str(bench.grain), "schedules": made + number + 1}
+        if found.property != STEP_BOUND:
+            return _result(mutant, Verdict.KILLED, property=found.property, message=found.message, **where)
+        short += 1
+        if short == PATIENCE:
+            return _result(mutant, Verdict.CUT_SHORT, message=found.message, **where)
+        message = found.message
     verdict = Verdict.CUT_SHORT if short else Verdict.SURVIVED
-    return _result(mutant, verdict, message=message, schedules=made)
+    return _result(mutant, verdict, message=message, schedules=made + count)
+
+
+def _broken(bench: Bench, walk: Strategy, number: int) -> Finding | None:
+    """What is wrong with one run, be it with the scenario before its first step."""
+    try:
+        run = bench.run(walk, number)
+    except Exception as escaped:  # noqa: BLE001 - from the worker, in the hands of the scenario or of the checks
+        return Finding(f"exception: {type(escaped).__name__}", str(escaped))
+    return run.findings[0] if run.findings else None
 
 
 def _result(mutant: Mutant, verdict: Verdict, **more: Any) -> Result:
@@ -455,10 +491,24 @@ def judge_apart(mutant: Mutant, **budget: Any) -> Result:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge what was asked for, a line each, and count.  The exit status is 0 whatever survives."""
-    parser = argparse.ArgumentParser(prog="python -m jurat_sim.mutation", description=__doc__.partition("\n")[0])
-    parser.add_argument("--module", action="append", choices=MODULES, help="only of this module; may be repeated")
+    try:
+        return _main(arguments)
+    except BenchError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m jurat_sim.mutation", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument(
+        "--module", action="append", choices=MODULES, help="only of this module; may be repeated"
+    )
     parser.add_argument("--function", help="only of this function")
-    parser.add_argument("--operator", action="append", choices=[str(it) for it in Operator], help="only these")
+    parser.add_argument(
+        "--operator", action="append", choices=[str(it) for it in Operator], help="only these"
+    )
     parser.add_argument("--id", action="append", help="only this mutant; may be repeated")
     parser.add_argument("--every", type=int, default=1, help="only each so manieth mutant")
     parser.add_argument("--first", type=int, default=0, help="the first one of those")
@@ -466,32 +516,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--access", type=int, default=ACCESS, help="schedules at the grain of accesses")
     parser.add_argument("--scenario", action="append", choices=tuple(SCENARIOS), help="only in this scenario")
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
-    parser.add_argument("--json", type=Path, help="write the results to this file, a line each")
+    parser.add_argument("--json", type=Path, help="append the results to this file, a line each")
     said = parser.parse_args(arguments)
     if said.id:
         chosen = mutants_named(set(said.id))
     else:
-        there = [it for module in said.module or MODULES for it in mutants(module)]
-        chosen = [
-            it
-            for it in there
-            if said.function in (None, it.function) and (not said.operator or it.operator in said.operator)
-        ][said.first :: said.every]
+        there = [it for module in said.module or MODULES for it in mutants(module, said.function)]
+        chosen = [it for it in there if not said.operator or it.operator in said.operator]
+        chosen = chosen[said.first :: said.every]
     counted: Counter[str] = Counter()
-    out = said.json.open("w") if said.json else None
     for mutant in chosen:
         if said.list:
-            print(f"{mutant.id}:{mutant.line}: {mutant.says}")
+            _say(f"{mutant.id}:{mutant.line}: {mutant.says}")
             continue
         result = judge_apart(mutant, seam=said.seam, access=said.access, scenarios=tuple(said.scenario or ()))
         counted[result.verdict] += 1
         found = f"  {result.property} in {result.scenario}, {result.schedules}" if result.property else ""
-        print(f"{result.verdict:9} {mutant.id}:{mutant.line}: {mutant.says}{found}", flush=True)
-        if out is not None:
-            out.write(json.dumps(asdict(result)) + "\n")
-            out.flush()
-    print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counted.items())))
+        _say(f"{result.verdict:9} {mutant.id}:{mutant.line}: {mutant.says}{found}")
+        if said.json is not None:
+            with said.json.open("a") as out:
+                out.write(json.dumps(asdict(result)) + "\n")
+    _say(", ".join(f"{count} {verdict}" for verdict, count in sorted(counted.items())))
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ OWN_DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         id="L07",
-        title="a thread to be woken is taken off the list when the lock was given back: another one is forgotten",
+        title="who is to be woken is taken off the list after the lock was given back: another is forgotten",
         breaks=("LC-3", "SD-4"),
         scenario="work_gets_done",
         note="a section narrowed by its last statement: whoever parks meanwhile is on top of the list",
@@ -333,7 +333,7 @@ def _alarms_of""",
         title="two submissions call the steward at once: the second finds its gate open",
         breaks=("NF-1",),
         scenario="alarms_race",
-        note="whoever takes the steward's gate leaves it there; on a machine, the release of a lock that is free",
+        note="who takes the steward's gate leaves it there; on a machine, the release of a lock that is free",
         patches=(
             patch(
                 "_steps",

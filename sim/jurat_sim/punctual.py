@@ -18,7 +18,7 @@ from .features import EVER, fail, succeed, wait_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .stage import Stage
+    from .stage import Stage, Submission
 
 S = 1_000_000_000
 PER_NS = 10_000_007
@@ -28,9 +28,6 @@ BACKOFF_NS = 3_000_001
 
 class NotOnTime(AssertionError):
     """Something happened at another instant than its closed form says."""
-
-    def __init__(self, what: str, at_ns: list[int], expected_ns: list[int]) -> None:
-        super().__init__(f"{what} at {at_ns}, and not at {expected_ns}")
 
 
 def limited_on_time(stage: Stage) -> None:
@@ -101,13 +98,14 @@ def room_on_time(stage: Stage) -> None:
 
     def patient() -> None:
         task = stage.submit(succeed, deadline=BACKOFF_NS / S)
+        _must_be_there(stage, task)
         wait_for(task)
 
     def fickle() -> None:
         task = stage.submit(succeed)
-        if task.handle is not None:
-            task.handle.cancel()
-            wait_for(task)
+        _must_be_there(stage, task)
+        task.handle.cancel()
+        wait_for(task)
 
     def closer() -> None:
         stage.runtime.gate().wait_for(3 * BACKOFF_NS)
@@ -196,7 +194,9 @@ def offers_on_time(stage: Stage) -> None:
         stage.runtime.gate().wait_for(2 * BACKOFF_NS)
         accounts = listener.subscription.accounts()
         if (accounts.pending, accounts.dropped) != (1, 2):
-            raise NotOnTime(f"{accounts} was said", [stage.runtime.now_ns], [BACKOFF_NS])
+            raise NotOnTime(
+                f"at {stage.runtime.now_ns} one is pending and two are dropped, and not {accounts}"
+            )
         wait_for(stage.submit(succeed))
         shutdown = worker.stop_now()
         stage.runtime.gate().wait_for(1)
@@ -254,12 +254,19 @@ PUNCTUAL: tuple[Callable[[Stage], None], ...] = (
 
 
 def _on_time(stage: Stage, action: str, expected_ns: list[int]) -> None:
+    """When these events were recorded."""
     at_ns = [event[0] for event in stage.log if event[1] == action]
     if at_ns != expected_ns:
-        raise NotOnTime(f"{action} was", at_ns, expected_ns)
+        raise NotOnTime(f"{action} was at {at_ns}, and not at {expected_ns}")
 
 
 def _in_time(stage: Stage, expected_ns: int) -> None:
-    now: Any = stage.runtime.now_ns
-    if now != expected_ns:
-        raise NotOnTime("all was over", [now], [expected_ns])
+    """What time it is."""
+    if stage.runtime.now_ns != expected_ns:
+        raise NotOnTime(f"all was over at {stage.runtime.now_ns}, and not at {expected_ns}")
+
+
+def _must_be_there(stage: Stage, task: Submission) -> None:
+    """It was not refused."""
+    if task.handle is None:
+        raise NotOnTime(f"submission {task.ticket} found no room until {stage.runtime.now_ns}")

@@ -39,6 +39,11 @@ class Scenario:
     punctual: bool = False
     """Time passes only when nobody can run, and to read the clock takes none (`punctual`)."""
 
+    @property
+    def clock(self) -> dict[str, Any]:
+        """How time goes by in its runs: options of `BenchRuntime`."""
+        return {"tick_ns": 0, "time_is_a_choice": False} if self.punctual else {}
+
 
 _all: list[Scenario] = []
 
