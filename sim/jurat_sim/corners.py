@@ -46,7 +46,8 @@ def answers_race(stage: Stage) -> None:
 
     A wait that is given up leaves its gate to the next one, of which there are two.  One task
     returns a value, one raises, and one waits in its context until a cancellation, another and a
-    stop ask it to come back, which may be at once.  Somebody waits for the stop with a timeout.
+    stop ask it to come back, which may be at once.  Somebody waits for the stop with a timeout, and
+    subscribes when it is over.
     """
     worker = stage.build_worker(threads=2)
     returns = stage.submit(_slowly(stage))
@@ -69,6 +70,7 @@ def answers_race(stage: Stage) -> None:
         stage.close(worker.stop_now())
         for task in (returns, raises, obeys):
             _ask(task)
+        stage.subscribe().rest()
 
     stage.client("asker", asker)
     stage.client("asker", asker)
@@ -130,7 +132,8 @@ def callbacks_race(stage: Stage) -> None:
 def aside_race(stage: Stage) -> None:
     """A batch that does not go through the lane meets a plain task that does, and a drain.
 
-    It has a priority and a deadline; the queue has room for three.  A subscription is closed twice.
+    It has a priority and a deadline; the queue has room for three.  A subscription is closed
+    twice, while somebody reads to its end.
     """
     worker = stage.build_worker(threads=2, queue_max=3, drain_deadline=None)
     listener = stage.subscribe(size=1)
@@ -146,17 +149,19 @@ def aside_race(stage: Stage) -> None:
         stage.close(worker.drain())
 
     stage.client("batcher", batcher)
+    stage.client("reader", listener.rest)
     stage.client("submitter", submitter)
 
 
 def caps_race(stage: Stage) -> None:
     """The first queue has a cap, another one has none, and of two threads one may not take what is there.
 
-    So whoever comes back from a task of the first queue must see to it that the next one starts.
+    So whoever comes back from a task of the first queue must see to it that the next one starts; and
+    so must whoever comes back from one with a concurrency key, though it has failed.
     """
     jurat = stage.jurat
     worker = stage.build_worker(
-        threads=2, queues=[jurat.Queue("default", cap=1), jurat.Queue("side")], drain_deadline=None
+        threads=2, queues=[jurat.Queue("default", cap=1), jurat.Queue("side")], key_cap=1, drain_deadline=None
     )
     first = [stage.submit(_slowly(stage)) for _ in range(2)]
     worker.start()
@@ -166,7 +171,10 @@ def caps_race(stage: Stage) -> None:
         wait_for(*first, third)
         stage.close(worker.drain())
 
-    stage.client("other", lambda: wait_for(stage.submit(succeed, queue="side")))
+    def other() -> None:
+        wait_for(*[stage.submit(body, queue="side", concurrency_key="k") for body in (fail, succeed)])
+
+    stage.client("other", other)
     stage.client("submitter", submitter)
 
 

@@ -183,9 +183,11 @@ def offers_on_time(stage: Stage) -> None:
 
     A subscription that blocks has room for one.  Of three results two are in flight, and are given up
     when their bound is over.  A fourth is in flight when the worker is stopped, and lands when its
-    reader comes.
+    reader comes.  Beside it, who drops the newest has the first, and who drops the oldest the third.
     """
     worker = stage.build_worker(threads=1)
+    newest = stage.subscribe(size=1, policy="drop_newest")
+    oldest = stage.subscribe(size=1, policy="drop_oldest")
     listener = stage.subscribe(size=1, policy="block", timeout=BACKOFF_NS / S)
     worker.start()
 
@@ -197,10 +199,15 @@ def offers_on_time(stage: Stage) -> None:
             raise NotOnTime(
                 f"at {stage.runtime.now_ns} one is pending and two are dropped, and not {accounts}"
             )
+        newest.get()
+        oldest.get()
+        if (newest.got, oldest.got) != ([1], [3]):
+            raise NotOnTime(f"the first and the third are kept, and not {newest.got} and {oldest.got}")
         wait_for(stage.submit(succeed))
         shutdown = worker.stop_now()
         stage.runtime.gate().wait_for(1)
-        listener.rest()
+        for each in (listener, newest, oldest):
+            each.rest()
         stage.close(shutdown)
         _in_time(stage, 2 * BACKOFF_NS + 1)
 
@@ -210,17 +217,19 @@ def offers_on_time(stage: Stage) -> None:
 def shutdown_on_time(stage: Stage) -> None:
     """A drain that is tightened turns into a stop at the sooner deadline, and is over when the grace is.
 
-    One task ignores its context, one sleeps in it and wakes when the drain turns into a stop.
+    One task ignores its context, though it is cancelled as well; one sleeps in it and wakes when the
+    drain turns into a stop.
     """
     drain_ns, grace_ns = PER_NS, BACKOFF_NS + 1
     worker = stage.build_worker(threads=2, drain_deadline=2 * drain_ns / S, grace=grace_ns / S)
     door = stage.runtime.gate()
-    stage.submit(lambda context: door.wait())
+    stuck = stage.submit(lambda context: door.wait())
     stage.submit(lambda context: context.sleep(EVER))
     worker.start()
 
     def closer() -> None:
         stage.runtime.gate().wait_for(BACKOFF_NS)
+        stuck.handle.cancel()
         stage.close(worker.drain())
         _in_time(stage, BACKOFF_NS + drain_ns + grace_ns)
         _on_time(stage, "DrainDeadline", [BACKOFF_NS + drain_ns])
