@@ -60,7 +60,13 @@ class Run:
 
 
 class Bench:
-    """A scenario and a build of the worker.  Close it, or use it in a `with`."""
+    """A scenario and a build of the worker.  Close it, or use it in a `with`.
+
+    Parameters
+    ----------
+    defect, grain, package: which build.
+    build: this one, of that grain, instead of one of its own.
+    """
 
     def __init__(
         self,
@@ -69,14 +75,15 @@ class Bench:
         defect: Defect | None = None,
         grain: Grain = Grain.SEAM,
         package: str = "jurat",
+        build: Build | None = None,
     ) -> None:
         self.scenario = scenario
         self.defect = defect
         self.grain = grain
-        patches = () if defect is None else defect.patches
-        self.build: Build = load(
-            package, name="clean" if defect is None else defect.id, patches=patches, grain=grain
-        )
+        if build is None:
+            name, patches = ("clean", ()) if defect is None else (defect.id, defect.patches)
+            build = load(package, name=name, patches=patches, grain=grain)
+        self.build = build
         self._pool = Pool()
         self._seed = seed_of(scenario.name)
 
@@ -92,7 +99,7 @@ class Bench:
         """
         strategy.begin(number)
         points = self.build.points
-        runtime = BenchRuntime(strategy, self._pool, seed=self._seed)
+        runtime = BenchRuntime(strategy, self._pool, seed=self._seed, **self.scenario.clock)
         if points is not None:
             points.use(runtime)
         try:

@@ -20,6 +20,7 @@ import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -31,7 +32,7 @@ from .tokens import Grain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ def load(
     return Build(package=sys.modules[private], points=points, digest=digest)
 
 
+def source_of(module: str, package: str = "jurat") -> str:
+    """The text of one of the package's files, named without its suffix."""
+    return (_folder(package) / f"{module}.py").read_text()
+
+
 def _folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -105,6 +111,12 @@ def _digest(folder: Path) -> str:
 def _forget(private: str) -> None:
     for name in [name for name in sys.modules if name == private or name.startswith(private + ".")]:
         del sys.modules[name]
+
+
+@lru_cache(maxsize=128)
+def _compiled(source: str, origin: str) -> CodeType:
+    """A module's code.  Most modules of a patched copy are as they were in the last one."""
+    return compile(source, origin, "exec", dont_inherit=True)
 
 
 class _Finder(MetaPathFinder, Loader):
@@ -142,11 +154,14 @@ class _Finder(MetaPathFinder, Loader):
         spec = module.__spec__
         assert spec is not None and spec.origin is not None  # noqa: S101, PT018 - `find_spec` gave both.
         file = Path(spec.origin)
-        tree = ast.parse(self._patched(file.stem, file.read_text()), file.name)
-        if self._points is not None:
+        source = self._patched(file.stem, file.read_text())
+        if self._points is None:
+            code = _compiled(source, spec.origin)
+        else:
             vars(module)[POINTS] = self._points
-            tree = instrument(tree, file.name, self._points)
-        exec(compile(tree, spec.origin, "exec", dont_inherit=True), vars(module))  # noqa: S102
+            tree = instrument(ast.parse(source, file.name), file.name, self._points)
+            code = compile(tree, spec.origin, "exec", dont_inherit=True)
+        exec(code, vars(module))  # noqa: S102
 
     def _patched(self, module: str, source: str) -> str:
         for patch in self._patches:

@@ -24,10 +24,11 @@ Only the specification is asked what is allowed.  Nothing here knows a rule of i
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec.lifecycle import TERMINAL, TaskRecord
-from jurat_spec.replay import NotABehaviour, Replay
+from jurat_spec.lifecycle import TERMINAL
+from jurat_spec.replay import LoggedTask, NotABehaviour, Replay
 
 from .findings import Finding
 from .runtime import Ending
@@ -47,11 +48,11 @@ def check(stage: Stage) -> list[Finding]:
     runtime = stage.runtime
     findings: list[Finding] = []
     replay = Replay()
-    records: dict[int, TaskRecord] = {}
+    records: dict[int, LoggedTask] = {}
     try:
         for event in stage.log:
             if event[1] == "Evict" and event[2] in replay.tasks:
-                records[event[2]] = replay.tasks[event[2]].copy()
+                records[event[2]] = copy(replay.tasks[event[2]])
             replay.step(event)
     except NotABehaviour as refused:
         findings.append(Finding(f"conformance: {_action(refused.event)}: {refused.guard}", str(refused)))
@@ -64,7 +65,7 @@ def check(stage: Stage) -> list[Finding]:
     numbers = {s.handle.number: s for s in stage.submissions if s.handle is not None and not s.attached}
     findings += _witness(stage, numbers, over=over)
     if runtime.ending is Ending.STUCK:
-        findings.append(Finding("stuck", runtime.trouble))
+        findings.append(Finding("stuck", "; ".join([runtime.trouble, *_live(replay)])))
     elif runtime.ending is Ending.STEP_BOUND:
         findings.append(Finding(STEP_BOUND, runtime.trouble))
     findings += _functions(stage)
@@ -74,7 +75,7 @@ def check(stage: Stage) -> list[Finding]:
 
 
 def _told(
-    stage: Stage, replay: Replay, records: dict[int, TaskRecord], numbers: dict[int, Submission]
+    stage: Stage, replay: Replay, records: dict[int, LoggedTask], numbers: dict[int, Submission]
 ) -> Iterator[Finding]:
     """What holds of what callers were told, when the run is over and its log is in order."""
     yield from _handles(stage, records, numbers)
@@ -86,6 +87,13 @@ def _told(
     yield from _snapshots(stage)
     yield from _shutdown(stage, replay, records)
     yield from _results(stage)
+
+
+def _live(replay: Replay) -> Iterator[str]:
+    """The tasks that have not ended, by the log as far as it is in order."""
+    for task in replay.tasks.values():
+        if task.status not in TERMINAL:
+            yield f"task {task.number} is {task.status}"
 
 
 def _broken(stage: Stage) -> Iterator[Finding]:
@@ -186,7 +194,7 @@ def _logged(stage: Stage, numbers: dict[int, Submission]) -> tuple[list[int], li
 
 
 def _handles(
-    stage: Stage, records: dict[int, TaskRecord], numbers: dict[int, Submission]
+    stage: Stage, records: dict[int, LoggedTask], numbers: dict[int, Submission]
 ) -> Iterator[Finding]:
     """What callers are told, against the log."""
     if set(numbers) != set(records):
@@ -210,10 +218,28 @@ def _handles(
     for number, record in records.items():
         handle = numbers[number].handle
         told, logged = (handle.status, handle.attempts), (record.status, record.attempts)
+        asked = "none" if handle.cancel_reason is None else str(handle.cancel_reason)
+        if told == logged:
+            if asked != record.reason:
+                yield Finding("handles: reason", f"task {number} says {asked}, the log {record.reason}")
+            yield from _kept(handle, record)
         if told != logged:
             yield Finding("handles: status and attempts", f"task {number} says {told}, the log {logged}")
         elif record.status in TERMINAL:
             yield from _outcome(stage, numbers[number], record.status, record.reason)
+
+
+def _kept(handle: Any, record: LoggedTask) -> Iterator[Finding]:
+    """The instants that a handle tells of, and that it lets go of what nobody needs any more."""
+    ended_ns = record.ended_ns if record.status in TERMINAL else 0
+    told, logged = (handle._started_ns, handle._ended_ns), (record.started_ns, ended_ns)
+    if told != logged:
+        yield Finding(
+            "handles: instants",
+            f"task {handle.number} says it was started and ended at {told}, the log {logged}",
+        )
+    if record.status in TERMINAL and record.status != "abandoned" and handle._function is not None:
+        yield Finding("handles: lets go", f"task {handle.number} is {record.status} and keeps its function")
 
 
 _REASONS = {
@@ -314,7 +340,7 @@ def _counted(stage: Stage) -> Iterator[dict[str, Any]]:
         yield {**said, "phase": world.phase, "threads": world.threads}
 
 
-def _shutdown(stage: Stage, replay: Replay, records: dict[int, TaskRecord]) -> Iterator[Finding]:
+def _shutdown(stage: Stage, replay: Replay, records: dict[int, LoggedTask]) -> Iterator[Finding]:
     """What holds when a shutdown is over."""
     for closing in stage.closings:
         yield from _closing(closing, stage)
@@ -416,6 +442,9 @@ def _accounts(number: int, listener: Listener) -> Iterator[Finding]:
         if accounts.delivered + accounts.dropped + accounts.pending != accounts.published:
             yield Finding("results: accounting", f"subscription {number} says {accounts}")
             return
+    most = max((it.published + it.withdrawn for it in listener.looks), default=0)
+    if last.published + last.withdrawn < most:
+        yield Finding("results: accounting", f"subscription {number} was told of {most}, and says {last}")
     if last.delivered != len(listener.got) or last.pending:
         yield Finding(
             "results: accounting", f"subscription {number} got {listener.got} in the end, and says {last}"

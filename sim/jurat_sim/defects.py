@@ -6,19 +6,19 @@ unless saying it is what the defect breaks.  Each entry names where it must be f
 scenario, the grain, and how many schedules at most.  The catalogue is run with every
 audit; a defect that is not found fails it, and so does a patch that no longer fits.
 
-The ids D01 to D50 are those of the project's list of defects seen elsewhere.  L01 and on
-are lost locks: what deleting a `with lock` does, which only the grain of accesses can see,
-since the switch points of the seam go with the lock.  T01 and on are defects of time,
-which break a closed form (`timing`) and no rule of the lifecycle.
+The ids D01 to D50 are those of the project's list of defects seen elsewhere.  L, W and F are this
+project's own (`own_defects`): locks, wake-ups and fields that are lost.  What deleting a `with lock`
+does only the grain of accesses can see, since the switch points of the seam go with the lock.  T01
+and on are defects of time, which break a closed form (`timing`) and no rule of the lifecycle.
 """
 
 from __future__ import annotations
 
 from .errors import UnknownDefect
 from .feature_defects import FEATURE_DEFECTS
+from .own_defects import OWN_DEFECTS
 from .seeding import Defect
 from .seeding import patch as _patch
-from .tokens import Grain
 
 __all__ = ["DEFECTS", "LIFECYCLE_DEFECTS", "Defect", "defect_named"]
 _ENTRIES = (
@@ -165,42 +165,34 @@ _ENTRIES = (
     ),
     Defect(
         id="D20",
-        title="a thread parks after its check, outside the section: a wake-up is lost, it parks for ever",
+        title="a stop signals without holding the lock: a wake-up is lost, and a thread parks for ever",
         breaks=("SD-4",),
         scenario="submit_races_stop",
+        note="those who are parked are looked up before the section that stops the worker",
         patches=(
             _patch(
                 "_steps",
                 """
-    last: tuple[Any] = (done,)
+    follower = timeout_ns = None
+    over = False
+    with core.lock:
 """,
                 """
-    last: tuple[Any] = (done,)
-    parks = False
-""",
-            ),
-            _patch(
-                "_steps",
-                """
-            if head == core.tail:
-                seat.parked = True
-                core.idle += seat.entry
-""",
-                """
-            if head == core.tail:
-                parks = True
+    follower = timeout_ns = None
+    over = False
+    asleep = core.idle[:]
+    with core.lock:
 """,
             ),
             _patch(
                 "_steps",
                 """
-    return task, gates, wake
+            parked = core.idle
+            core.idle = nobody
 """,
                 """
-    if parks:
-        seat.parked = True
-        core.idle += seat.entry
-    return task, gates, wake
+            parked = asleep
+            core.idle = nobody
 """,
             ),
         ),
@@ -410,48 +402,6 @@ _ENTRIES = (
         ),
     ),
     Defect(
-        id="L01",
-        title="the claim has lost its lock",
-        breaks=("LC-1", "LC-3"),
-        scenario="submit_races_stop",
-        grain=Grain.ACCESS,
-        note="a `with lock` deleted: its switch points at the seam are gone with it",
-        patches=(
-            _patch(
-                "_steps",
-                """
-        of_end, of_evict, of_start = (ended,), (evicted,), (started,)
-    with core.lock:
-""",
-                """
-        of_end, of_evict, of_start = (ended,), (evicted,), (started,)
-    if core.lock:
-""",
-            ),
-        ),
-    ),
-    Defect(
-        id="L02",
-        title="submit has lost its lock",
-        breaks=("LC-3", "SD-4"),
-        scenario="submit_races_stop",
-        grain=Grain.ACCESS,
-        note="a `with lock` deleted: its switch points at the seam are gone with it",
-        patches=(
-            _patch(
-                "_steps",
-                """
-        due, over, alarms, soonest = _alarms_of(extras)
-    with core.lock:
-""",
-                """
-        due, over, alarms, soonest = _alarms_of(extras)
-    if core.lock:
-""",
-            ),
-        ),
-    ),
-    Defect(
         id="T01",
         title="the grace is granted twice when a drain turns into a stop",
         breaks=("SD-4",),
@@ -528,7 +478,7 @@ _ENTRIES = (
 )
 
 DEFECTS: dict[str, Defect] = {
-    defect.id: defect for defect in sorted((*_ENTRIES, *FEATURE_DEFECTS), key=lambda it: it.id)
+    defect.id: defect for defect in sorted((*_ENTRIES, *FEATURE_DEFECTS, *OWN_DEFECTS), key=lambda it: it.id)
 }
 """By id."""
 

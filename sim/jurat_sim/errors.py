@@ -23,6 +23,14 @@ class UnknownDefect(BenchError):
         self.defect = defect
 
 
+class UnknownMutant(BenchError):
+    """No mutant has this id.  `python -m jurat_sim.mutation --list` lists them."""
+
+    def __init__(self, mutant: str) -> None:
+        super().__init__(f"unknown mutant: {mutant}")
+        self.mutant = mutant
+
+
 class TooManyThreads(BenchError):
     """A run has more threads at once than the bench keeps carriers for (`pool.STOCK`)."""
 

@@ -16,7 +16,7 @@ FEATURE_DEFECTS: tuple[Defect, ...] = (
             "LC-1",
             "RL-4",
         ),
-        scenario="limited_starts",
+        scenario="caps_race",
         note="a thread that comes back takes from the lane whatever is said about it",
         patches=(
             patch(
@@ -57,6 +57,7 @@ _steps.start(core, seat, choice, core.now())
         id="D06",
         title="the limiter is charged twice for each attempt",
         breaks=("RL-1",),
+        scenario="limited_on_time",
         patches=(
             patch(
                 "_choose",
@@ -74,6 +75,7 @@ _steps.start(core, seat, choice, core.now())
         id="D07",
         title="a permit is burnt for a task that was cancelled while it waited for it",
         breaks=("RL-1",),
+        scenario="limited_on_time",
         patches=(
             patch(
                 "_choose",
@@ -149,6 +151,7 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
         id="D11",
         title="a thread sleeps through the backoff of the task that it has run",
         breaks=("RT-2",),
+        scenario="backoff_on_time",
         patches=(
             patch(
                 "_threads",
@@ -165,19 +168,22 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
     ),
     Defect(
         id="D12",
-        title="a drain forgets what waits for another attempt: it never ends, and neither does the drain",
+        title="a shutdown comes during a backoff, and the task never ends: who waits for it waits for ever",
         breaks=(
             "RT-3",
             "SD-4",
         ),
-        scenario="retries_race",
+        scenario="scheduled_drain",
+        note="a shutdown that cancels what waits passes over what waits for another attempt",
         patches=(
             patch(
                 "_steps",
                 """
-(status is RETRYING and core.starting)""",
+        waits = status is QUEUED or status is SCHEDULED or status is RETRYING
+        if waits and (not core.starting""",
                 """
-(status is RETRYING and core.phase is OPEN)""",
+        waits = status is QUEUED or status is SCHEDULED
+        if waits and (not core.starting""",
             ),
         ),
     ),
@@ -441,6 +447,7 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
             "RL-1",
             "NH-2",
         ),
+        scenario="queues_on_time",
         patches=(
             patch(
                 "_choose",
@@ -604,6 +611,7 @@ status is RETRYING""",
         id="D49",
         title="the theoretical arrival time is rounded to whole nanoseconds",
         breaks=("RL-1",),
+        scenario="limited_on_time",
         patches=(
             patch(
                 "_choose",

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from .corners import CORNERS
 from .errors import TokenUnknown, UnknownScenario
 from .features import FEATURES, fail, wait_for
+from .punctual import PUNCTUAL
 from .tokens import name_hash
 
 if TYPE_CHECKING:
@@ -34,14 +36,21 @@ class Scenario:
     text: str
     """What it reaches, in a paragraph."""
     describe: Callable[[Stage], None]
+    punctual: bool = False
+    """Time passes only when nobody can run, and to read the clock takes none (`punctual`)."""
+
+    @property
+    def clock(self) -> dict[str, Any]:
+        """How time goes by in its runs: options of `BenchRuntime`."""
+        return {"tick_ns": 0, "time_is_a_choice": False} if self.punctual else {}
 
 
 _all: list[Scenario] = []
 
 
-def _scenario(describe: Callable[[Stage], None]) -> Scenario:
+def _scenario(describe: Callable[[Stage], None], *, punctual: bool = False) -> Scenario:
     text = " ".join((describe.__doc__ or "").split())
-    scenario = Scenario(name=describe.__name__, text=text, describe=describe)
+    scenario = Scenario(name=describe.__name__, text=text, describe=describe, punctual=punctual)
     _all.append(scenario)
     return scenario
 
@@ -291,8 +300,10 @@ def _leave(_: Any) -> None:
     raise SystemExit("a task tried to end its thread")
 
 
-for _describe in FEATURES:
+for _describe in (*FEATURES, *CORNERS):
     _scenario(_describe)
+for _describe in PUNCTUAL:
+    _scenario(_describe, punctual=True)
 
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _all}
 """By name."""

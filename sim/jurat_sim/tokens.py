@@ -37,7 +37,7 @@ class Grain(StrEnum):
 
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _GRAINS = (Grain.SEAM, Grain.ACCESS)
-_FAMILIES = ("D", "L", "T")
+_FAMILIES = ("D", "L", "T", "W", "F")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def told() -> Iterator[Stage]:
 
 
 def _ran(scenario: Scenario) -> Iterator[Stage]:
-    runtime = BenchRuntime(RunToBlock(), Pool(), seed=seed_of(scenario.name))
+    runtime = BenchRuntime(RunToBlock(), Pool(), seed=seed_of(scenario.name), **scenario.clock)
     stage = Stage(load().package, runtime)
     scenario.describe(stage)
     runtime.run()
@@ -128,6 +128,11 @@ def _saying(**said: Any) -> Callable[[Stage], None]:
     return tamper
 
 
+def _keep_the_function(stage: Stage) -> None:
+    submission = next(s for s in stage.submissions if s.handle is not None and s.handle.status == "completed")
+    submission.handle = _Handle(submission.handle, _function=print)
+
+
 def _lose_handle(stage: Stage) -> None:
     stage.submissions[0].handle = None
 
@@ -207,6 +212,10 @@ def _die(stage: Stage) -> None:
         (_saying(status="queued"), "handles: status and attempts"),
         (_saying(attempts=2), "handles: status and attempts"),
         (_saying(exception=lambda timeout: ValueError()), "handles: result"),
+        (_saying(cancel_reason="parent"), "handles: reason"),
+        (_saying(_started_ns=99), "handles: instants"),
+        (_saying(_ended_ns=0), "handles: instants"),
+        (_keep_the_function, "handles: lets go"),
         (_refuse_otherwise, "handles: refusals"),
         (_time_out, "shutdown: done"),
         (_reporting(done=False), "shutdown: done"),
@@ -225,6 +234,11 @@ def test_each_check_can_fail(drained: Stage, tamper: Callable[[Stage], None], br
 
 def _miscount(stage: Stage) -> None:
     stage.listeners[0].looks[0] = replace(stage.listeners[0].looks[0], dropped=99)
+
+
+def _forget_what_was_told(stage: Stage) -> None:
+    look = stage.listeners[0].looks[0]
+    stage.listeners[0].looks[0] = replace(look, published=99, pending=99 - look.delivered - look.dropped)
 
 
 def _swallow(stage: Stage) -> None:
@@ -253,6 +267,7 @@ def _subscribe_later(stage: Stage) -> None:
     ("tamper", "broken"),
     [
         (_miscount, "results: accounting"),
+        (_forget_what_was_told, "results: accounting"),
         (_swallow, "results: accounting"),
         (_swap, "results: order"),
         (_repeat, "results: order"),
@@ -408,6 +423,29 @@ REACHED = {
         "Submit", "Reject closed", "Start", "Retry", "BecomeDue", "Expire", "BeginDrain", "DrainDeadline",
         "ShutdownCancel", "Complete", "Stopped",
     },
+    "held_lane": {
+        "Submit", "Reject closed", "Pause", "Resume", "SetRate", "Cancel", "Start", "Complete", "BeginDrain",
+        "Stopped",
+    },
+    "answers_race": {
+        "Start", "Complete", "Fail", "Cancel", "RequestCancel", "AcknowledgeCancel", "StopNow", "Stopped",
+    },
+    "alarms_race": {
+        "BecomeDue", "Cancel", "Retry", "Fail", "SetRetention", "Evict", "Complete", "BeginDrain", "Stopped",
+    },
+    "callbacks_race": {"Start", "Complete", "Fail", "BeginDrain", "Stopped"},
+    "aside_race": {"Reject ('full', 2)", "Reject full", "Start", "Complete", "BeginDrain", "Stopped"},
+    "caps_race": {"Submit", "Start", "Complete", "BeginDrain", "Stopped"},
+    "weights_race": {"Pause", "Resume", "SetWeight", "Start", "Complete", "BeginDrain", "Stopped"},
+    "limited_on_time": {"Cancel", "Start", "Complete", "BeginDrain", "Stopped"},
+    "queues_on_time": {"Start", "Complete", "BeginDrain", "Stopped"},
+    "backoff_on_time": {"Start", "Retry", "BecomeDue", "Fail", "BeginDrain", "Stopped"},
+    "room_on_time": {"Start", "Cancel", "Expire", "Complete", "BeginDrain", "Stopped"},
+    "deadlines_on_time": {"Start", "Expire", "Complete", "BeginDrain", "Stopped"},
+    "batch_on_time": {"BecomeDue", "Expire", "Start", "Complete", "BeginDrain", "Stopped"},
+    "forgotten_on_time": {"Complete", "Cancel", "Expire", "Fail", "Evict", "BeginDrain", "Stopped"},
+    "offers_on_time": {"Start", "Complete", "StopNow", "Stopped"},
+    "shutdown_on_time": {"BeginDrain", "DrainDeadline", "Complete", "Abandon", "LateReturn", "Stopped"},
 }  # fmt: skip
 
 

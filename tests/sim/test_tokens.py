@@ -38,7 +38,7 @@ TOKEN = encode(_schedule())
 @given(
     gaps=_gaps,
     grain=st.sampled_from(Grain),
-    defect=st.none() | st.from_regex(r"[DLT][0-9]{2}", fullmatch=True),
+    defect=st.none() | st.from_regex(r"[DLTWF][0-9]{2}", fullmatch=True),
     source=st.integers(0, 0xFFFF),
 )
 def test_a_token_holds_its_schedule(
