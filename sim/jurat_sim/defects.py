@@ -9,7 +9,7 @@ audit; a defect that is not found fails it, and so does a patch that no longer f
 The ids D01 to D50 are those of the project's list of defects seen elsewhere.  L01 and on
 are lost locks: what deleting a `with lock` does, which only the grain of accesses can see,
 since the switch points of the seam go with the lock.  T01 and on are defects of time,
-which break a closed form (`timing`) and no rule of the lifecycle.
+which break a closed form (`timing`) or a law (`simulate.timelaws`) and no rule of the lifecycle.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .errors import UnknownDefect
 from .feature_defects import FEATURE_DEFECTS
 from .seeding import Defect
 from .seeding import patch as _patch
+from .time_defects import TIME_DEFECTS
 from .tokens import Grain
 
 __all__ = ["DEFECTS", "LIFECYCLE_DEFECTS", "Defect", "defect_named"]
@@ -528,7 +529,7 @@ _ENTRIES = (
 )
 
 DEFECTS: dict[str, Defect] = {
-    defect.id: defect for defect in sorted((*_ENTRIES, *FEATURE_DEFECTS), key=lambda it: it.id)
+    defect.id: defect for defect in sorted((*_ENTRIES, *FEATURE_DEFECTS, *TIME_DEFECTS), key=lambda it: it.id)
 }
 """By id."""
 

@@ -25,6 +25,8 @@ Lengths of time are whole nanoseconds, shares are exact fractions: nothing is a 
 beside this module says the same to an editor; a test holds the two together.
 """
 
+# ruff: noqa: RUF009 - `said` makes a field, as `dataclasses.field` does
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -450,7 +452,9 @@ def _check(document: Document, scenario: Scenario) -> None:
         _check_load(document, ("load", place), load, known)
     for place, subscriber in enumerate(scenario.subscriber):
         if (subscriber.policy == "block") != (subscriber.timeout is not None):
-            raise document.refuse(("subscriber", place, "timeout"), "is for the policy block, and must be said there")
+            raise document.refuse(
+                ("subscriber", place, "timeout"), "is for the policy block, and must be said there"
+            )
     most = max([scenario.worker.threads, *(it.threads for it in scenario.event if isinstance(it, Resize))])
     if most > MOST_THREADS:
         raise document.refuse(("worker", "threads"), f"must be at most {MOST_THREADS}, and is {most}")

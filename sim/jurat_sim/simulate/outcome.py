@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jurat
+
 from ..runtime import Ending
 from . import config
 from .laws import Rate, windows
@@ -70,13 +72,13 @@ class Outcome:
         }
 
 
-def simulate(scenario: Scenario, *, number: int = 0, package: str = "jurat", replayed: bool = True) -> Outcome:
+def simulate(scenario: Scenario, *, number: int = 0, package: Any = jurat, replayed: bool = True) -> Outcome:
     """Simulate a scenario with the shipped worker.
 
     Parameters
     ----------
     number: which of the scenario's runs; each draws other numbers, all of which follow from its name.
-    package: the worker; a private copy with a defect, for those who want to see it found.
+    package: the worker's package, or a build of it with a defect, for those who want to see it found.
     replayed: whether each event is held against the specification.
     """
     run = Run(scenario, number=number, package=package, replayed=replayed).play()
@@ -163,7 +165,9 @@ def _checks(run: Run) -> Iterator[Check]:
     starts = ledger.actions["Start"]
     yield Check(
         "witness",
-        witness.entered == starts and not witness.twice and witness.entered == witness.returned + witness.raised
+        witness.entered == starts
+        and not witness.twice
+        and witness.entered == witness.returned + witness.raised
         if over
         else witness.entered == starts,
         (
@@ -194,7 +198,9 @@ def _counts(run: Run) -> Check:
         said.update({status: getattr(counts, status) for status in set(ENDS.values())})
     said = +said
     return Check(
-        "counters", said == run.ledger.ends, f"the workers count {_sum(said)}; the logs {_sum(run.ledger.ends)}"
+        "counters",
+        said == run.ledger.ends,
+        f"the workers count {_sum(said)}; the logs {_sum(run.ledger.ends)}",
     )
 
 
@@ -203,7 +209,11 @@ def _replays(run: Run) -> Iterator[Check]:
     replayed = sum(it.replay.steps for it in run.generations if it.replay is not None)
     if replayed:
         logs = len(run.generations)
-        said = str(refused[0]) if refused else f"{replayed:,} events of {logs} logs are behaviours of the specification"
+        said = (
+            str(refused[0])
+            if refused
+            else f"{replayed:,} events of {logs} logs are behaviours of the specification"
+        )
         yield Check("replay", not refused and replayed == run.ledger.actions.total(), said)
 
 

@@ -19,13 +19,12 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jurat
 from jurat_spec.replay import NotABehaviour, Replay
 
-from ..build import load as load_package
 from ..pool import Pool
 from ..randomness import SplitMix64, derive, seed_of
 from ..runtime import BenchRuntime, Ending
@@ -136,7 +135,7 @@ class Generation:
         self._cut = cut
         self._seen = 0
 
-    def read(self, ledger: Ledger) -> None:
+    def read(self, ledger: Ledger) -> list[Any]:
         """Read what was recorded since, and cut it off if nobody else reads it."""
         events = self.log[self._seen :]
         if self._cut:
@@ -150,12 +149,30 @@ class Generation:
                     self.replay.step(event)
             except NotABehaviour as refused:
                 self.refused = refused
+        return events
 
 
 class Run:
     """A run, while it goes on and when it is over."""
 
-    def __init__(self, scenario: Scenario, *, number: int = 0, package: str = "jurat", replayed: bool = True) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        number: int = 0,
+        package: Any = jurat,
+        replayed: bool = True,
+        kept: bool = False,
+    ) -> None:
+        """A run to be made.
+
+        Parameters
+        ----------
+        number: which of the scenario's runs; each draws other numbers.
+        package: the worker's package, or a build of it with a defect.
+        replayed: whether each event is held against the specification.
+        kept: whether the events are kept in `events`, in the order in which they were read.
+        """
         self.scenario = scenario
         self.number = number
         self.ledger = Ledger()
@@ -177,7 +194,9 @@ class Run:
         self.trouble = ""
         self.ended_ns = 0
         self.steps = 0
-        self._jurat = load_package(package).package
+        self.events: list[Any] = []
+        self._jurat = package
+        self._kept = kept
         self._replayed = replayed
         self._seed = derive(seed_of(scenario.name), number)
         self._doors: list[BenchGate] = []
@@ -253,9 +272,15 @@ class Run:
         generation = Generation(number, worker, log, cut=cut, replayed=self._replayed)
         self.generations.append(generation)
         for place, subscriber in enumerate(self.scenario.subscriber):
-            policy = {"size": subscriber.size, "policy": subscriber.policy, "timeout": _optional(subscriber.timeout)}
+            policy = {
+                "size": subscriber.size,
+                "policy": subscriber.policy,
+                "timeout": _optional(subscriber.timeout),
+            }
             subscription = worker.subscribe(**policy)
-            self._runtime.spawn(partial(self._listen, subscription, subscriber.stalls), f"reader-{number}-{place}")
+            self._runtime.spawn(
+                partial(self._listen, subscription, subscriber.stalls), f"reader-{number}-{place}"
+            )
         return generation
 
     def _rate(self, rate: config.RateLimit | None) -> Any:
@@ -289,13 +314,11 @@ class Run:
         serve = self._function(place, load, draw)
         options = _options(load)
         refusals = self._jurat.QueueFull, self._jurat.WorkerStopped
-        fate = 0
         every = self.scenario.hooks.callback_raises_every
-        for at, said in instants(load, arrivals):
+        for fate, (at, said) in enumerate(instants(load, arrivals), 1):
             self._sleep_until(at)
             length = draw(lengths) if said is None else said
             self.offered += 1
-            fate += 1
             try:
                 task = self.generations[-1].worker.submit(serve, length, fate, **options)
             except refusals as refusal:
@@ -310,7 +333,9 @@ class Run:
     def _read_all(self) -> None:
         self._since_read = 0
         for generation in self.generations:
-            generation.read(self.ledger)
+            events = generation.read(self.ledger)
+            if self._kept:
+                self.events += events
 
     def _operate(self) -> None:
         """Do what the events say, in order of their instants."""
