@@ -49,7 +49,7 @@ TIME_DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         id="T13",
-        title="the jitter of a retry depends on the attempt alone: tasks that fail together come back together",
+        title="the jitter of a retry depends on the attempt alone: who fails together comes back together",
         breaks=("RT-2",),
         patches=(
             patch(

@@ -198,7 +198,7 @@ EVERYTHING = Scenario(
 
 
 def everything_goes_wrong(number: int) -> tuple[Outcome, list[str]]:
-    """A run of it, and what does not hold; that jumps of the wall clock change no event is among the checks."""
+    """A run of it, and what does not hold.  That jumps of the wall clock change no event is a check too."""
     outcome = simulate(EVERYTHING, number=number)
     problems = [f"{EVERYTHING.name}, run {number}: {line}" for line in outcome.problems]
     steady = replace(EVERYTHING, event=tuple(it for it in EVERYTHING.event if it not in JUMPS))

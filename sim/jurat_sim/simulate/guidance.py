@@ -77,18 +77,10 @@ def guide(scenario: Scenario, *, advance: Callable[[], None] = lambda: None) -> 
     sound = True
     measured = Measured(None, None, meets=False)
     for what, limits in _open(wanted):
-        tried: dict[int, Measured] = {}
-
-        def meets(value: int, what: str = what, tried: dict[int, Measured] = tried) -> bool:
-            nonlocal sound
-            if value not in tried:
-                outcome = simulate(_with(chosen, {what: value}), replayed=False)
-                sound = sound and outcome.verdict is Verdict.PASS
-                tried[value] = _measure(outcome, wanted)
-                advance()
-            return tried[value].meets
-
-        value = smallest(limits, meets)
+        trial = _Trial(chosen, what, wanted, advance)
+        value = smallest(limits, trial.meets)
+        tried = trial.tried
+        sound = sound and trial.sound
         measured = tried[limits.most if value is None else value]
         steps.append(Step(what, value, measured, None if value is None else tried.get(value - 1), len(tried)))
         if value is None:
@@ -103,6 +95,28 @@ def guide(scenario: Scenario, *, advance: Callable[[], None] = lambda: None) -> 
         threads_by_theory=_by_theory(scenario),
         undetermined=not sound,
     )
+
+
+class _Trial:
+    """Runs of a scenario that differ in one value."""
+
+    def __init__(self, scenario: Scenario, what: str, wanted: Guide, advance: Callable[[], None]) -> None:
+        self._scenario = scenario
+        self._what = what
+        self._wanted = wanted
+        self._advance = advance
+        self.tried: dict[int, Measured] = {}
+        self.sound = True
+        """Every run came to its end, and all its checks hold."""
+
+    def meets(self, value: int) -> bool:
+        """Whether what is wanted is met with this value."""
+        if value not in self.tried:
+            outcome = simulate(_with(self._scenario, {self._what: value}), replayed=False)
+            self.sound = self.sound and outcome.verdict is Verdict.PASS
+            self.tried[value] = _measure(outcome, self._wanted)
+            self._advance()
+        return self.tried[value].meets
 
 
 def smallest(limits: Range, meets: Callable[[int], bool]) -> int | None:
@@ -139,7 +153,7 @@ def _with(scenario: Scenario, values: dict[str, int]) -> Scenario:
 
 
 def _measure(outcome: Outcome, wanted: Guide) -> Measured:
-    """The latency of the wanted share, and the longest drain.  A task that was refused or failed is too late."""
+    """The latency of the wanted share, and the longest drain.  What was refused or failed is too late."""
     run = outcome.run
     latency = drain = None
     meets = outcome.verdict is Verdict.PASS
@@ -176,13 +190,17 @@ def _by_theory(scenario: Scenario) -> int | None:
         and isinstance(load.service, ExponentialService)
         and not load.faults.any
         and load.timeout is load.deadline is load.delay is None
-        and scenario.worker.rate is scenario.worker.timeout is None
+        and scenario.worker.rate is None
+        and scenario.worker.timeout is None
         and not scenario.event
     )
     if not known:
         return None
-    assert wanted is not None and wanted.latency is not None and wanted.threads is not None  # noqa: S101, PT018
-    assert isinstance(load.arrivals, Poisson) and isinstance(load.service, ExponentialService)  # noqa: S101, PT018
+    assert wanted is not None  # noqa: S101 - `known` says all this, and the type checker does not see it
+    assert wanted.latency is not None  # noqa: S101
+    assert wanted.threads is not None  # noqa: S101
+    assert isinstance(load.arrivals, Poisson)  # noqa: S101
+    assert isinstance(load.service, ExponentialService)  # noqa: S101
     arrival, service = Fraction(1, load.arrivals.mean), Fraction(load.service.mean)
     share, within = float(wanted.latency.share), wanted.latency.within
     for threads in range(wanted.threads.least, wanted.threads.most + 1):

@@ -257,8 +257,8 @@ def _hooks(run: Run) -> Iterator[Check]:
 def _subscribers(run: Run) -> Iterator[Check]:
     for accounts, got in run.accounts:
         said = (
-            f"{accounts.published:,} published = {accounts.delivered:,} delivered + {accounts.dropped:,} dropped "
-            f"+ {accounts.pending:,} pending; {got:,} got"
+            f"{accounts.published:,} published = {accounts.delivered:,} delivered + "
+            f"{accounts.dropped:,} dropped + {accounts.pending:,} pending; {got:,} got"
         )
         told = accounts.delivered + accounts.dropped + accounts.pending
         yield Check("subscriber", accounts.published == told and got == accounts.delivered, said)

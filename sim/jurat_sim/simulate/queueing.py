@@ -84,7 +84,7 @@ class Model:
 
 
 class Interval(NamedTuple):
-    """The mean of independent values, and 99.9 % of Student's t around it.  Whole numbers, rounded outwards."""
+    """The mean of independent values, and 99.9 % of Student's t around it, rounded outwards."""
 
     mean: int
     least: int
@@ -140,7 +140,9 @@ class Examined(NamedTuple):
     events: int
 
 
-def examine(model: Model, *, tasks: int, defect_tasks: int, advance: Callable[[], None] | None = None) -> Examined:
+def examine(
+    model: Model, *, tasks: int, defect_tasks: int, advance: Callable[[], None] | None = None
+) -> Examined:
     """Simulate a model ten times with the worker, and ten times with its defect.
 
     Raises
@@ -196,7 +198,7 @@ def examine(model: Model, *, tasks: int, defect_tasks: int, advance: Callable[[]
 def _measured(
     model: Model, tasks: int, package: Any, *, checked: bool, advance: Callable[[], None] | None
 ) -> tuple[list[int], list[int], int]:
-    """Of each seed: the mean wait in whole nanoseconds, and how many of a million tasks wait; and the events."""
+    """Of each seed: the mean wait in nanoseconds, and how many of a million tasks wait; and the events."""
     waits, shares = [], []
     events = 0
     for seed in range(SEEDS):
@@ -236,7 +238,9 @@ def _mmc(threads: int) -> Model:
     )
 
 
-def _single(name: str, service: Service, twin: str, twin_wait: Callable[[Fraction, Fraction], Fraction]) -> Model:
+def _single(
+    name: str, service: Service, twin: str, twin_wait: Callable[[Fraction, Fraction], Fraction]
+) -> Model:
     law = distribution(service)
     arrival = Fraction(1, ARRIVAL_NS)
     return Model(
@@ -267,4 +271,3 @@ MODELS: tuple[Model, ...] = (
         md1_wait,
     ),
 )
-

@@ -563,7 +563,7 @@ def _work(context: Any, length_ns: int) -> None:
 
 
 def _options(load: Load) -> dict[str, Any]:
-    """What is said at submit.  Nothing, if nothing is special: that is the shortest way through the worker."""
+    """What is said at submit.  Nothing, if nothing is special: the shortest way through the worker."""
     said = {
         "queue": load.queue,
         "priority": load.priority or None,

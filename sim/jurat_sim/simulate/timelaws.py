@@ -430,7 +430,7 @@ TIME_LAWS: tuple[TimeLaw, ...] = (
     ),
     TimeLaw(
         name="retry times, within the jitter",
-        formula="(1 - jitter) * d <= backoff <= d = min(cap, delay * 2 ** (i - 1)); the next start when it is over",
+        formula="(1 - jitter) * d <= backoff <= d = min(cap, delay * 2 ** (i - 1)), then a start",
         defect="T05",
         hold=_retries,
         loads=5,
