@@ -51,7 +51,7 @@ class Budget:
 
 
 BUDGETS: dict[str, Budget] = {
-    "default": Budget(loads=1, tasks=4_000, defect_tasks=1_500, faults=1),
+    "default": Budget(loads=1, tasks=3_000, defect_tasks=1_500, faults=1),
     "deep": Budget(loads=20, tasks=100_000, defect_tasks=4_000, faults=20),
 }
 
