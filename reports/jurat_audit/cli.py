@@ -1,6 +1,6 @@
 """The `jurat` command: its words, what it prints, and how it ends.
 
-What a command is asked to do, it does elsewhere (`audit`, `explore`).  The exit status:
+What a command is asked to do, it does elsewhere (`audit`, `explore`, `simulate`).  The exit status:
 
 * 0: the evidence holds;
 * 1: it does not: a link failed, a requirement failed, a schedule breaks a property;
@@ -291,4 +291,33 @@ def explore(
         )
     return command.explored(
         scenario, schedules=schedules, seed=seed, defect=defect, grain=grain, as_json=json
+    )
+
+
+# --- jurat simulate ---------------------------------------------------------------------
+
+
+@app.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(help="The scenario, a TOML file; examples/scenarios has some.")],
+    *,
+    run: Annotated[int, typer.Option(min=0, help="Which run of it: each draws other numbers.")] = 0,
+    pictures: Annotated[Path | None, typer.Option(help="A folder to draw charts into.")] = None,
+    guide: Annotated[
+        bool, typer.Option("--guide", help="Look for the threads, rate and burst that its [guide] asks for.")
+    ] = False,
+    no_replay: Annotated[
+        bool, typer.Option("--no-replay", help="Do not hold each event against the specification.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> int:
+    """Run the shipped worker in virtual time, as a scenario says.
+
+    Exit status: 0 every check holds, 1 one does not, or what is wanted is not met, 2 bad usage,
+    3 undetermined.
+    """
+    from . import simulate as command  # noqa: PLC0415 - only this needs the bench and its libraries
+
+    return command.simulated(
+        file, number=run, replayed=not no_replay, pictures=pictures, guided=guide, as_json=json
     )

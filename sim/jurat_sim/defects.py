@@ -9,7 +9,8 @@ audit; a defect that is not found fails it, and so does a patch that no longer f
 The ids D01 to D50 are those of the project's list of defects seen elsewhere.  L, W and F are this
 project's own (`own_defects`): locks, wake-ups and fields that are lost.  What deleting a `with lock`
 does only the grain of accesses can see, since the switch points of the seam go with the lock.  T01
-and on are defects of time, which break a closed form (`timing`) and no rule of the lifecycle.
+and on are defects of time, which break a closed form (`timing`) or a law (`simulate.timelaws`) and no
+rule of the lifecycle.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .feature_defects import FEATURE_DEFECTS
 from .own_defects import OWN_DEFECTS
 from .seeding import Defect
 from .seeding import patch as _patch
+from .time_defects import TIME_DEFECTS
 
 __all__ = ["DEFECTS", "LIFECYCLE_DEFECTS", "Defect", "defect_named"]
 _ENTRIES = (
@@ -478,7 +480,8 @@ _ENTRIES = (
 )
 
 DEFECTS: dict[str, Defect] = {
-    defect.id: defect for defect in sorted((*_ENTRIES, *FEATURE_DEFECTS, *OWN_DEFECTS), key=lambda it: it.id)
+    defect.id: defect
+    for defect in sorted((*_ENTRIES, *FEATURE_DEFECTS, *OWN_DEFECTS, *TIME_DEFECTS), key=lambda it: it.id)
 }
 """By id."""
 

@@ -37,7 +37,7 @@ _undead: list[greenlet] = []
 
 
 STOCK = 32
-"""Carriers that are kept: threads that a run may have at once."""
+"""Carriers that are kept, if nothing else is said: threads that a run may have at once."""
 
 
 class Killed(GreenletExit):  # type: ignore[misc]
@@ -87,17 +87,18 @@ class Carrier:
 class Pool:
     """Idle carriers, the last one used first.  It belongs to the greenlet that makes it."""
 
-    __slots__ = ("home", "idle", "made")
+    __slots__ = ("home", "idle", "made", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = STOCK) -> None:
         self.home = getcurrent()
+        self.size = size
         self.idle: list[Carrier] = []
         self.made = 0
         """Carriers made so far.  It stays at the stock, unless runs leave threads behind."""
 
     def stock(self) -> None:
         """Have enough idle carriers for any run.  Called at home, between runs."""
-        while len(self.idle) < STOCK:
+        while len(self.idle) < self.size:
             carrier = Carrier(self)
             carrier.switch()
             self.idle.append(carrier)
@@ -111,7 +112,7 @@ class Pool:
         TooManyThreads: more threads at once than there is stock for.
         """
         if not self.idle:
-            raise TooManyThreads(STOCK)
+            raise TooManyThreads(self.size)
         carrier = self.idle.pop()
         carrier.job = job
         return carrier

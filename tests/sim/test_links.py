@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from jurat_audit.content import check_content
 from jurat_audit.link import PROFILES, Verdict
 from jurat_audit.links import conformance, timing
 from jurat_audit.progress import Silent
@@ -15,6 +17,12 @@ from jurat_sim import explore, replay
 from jurat_sim.build import Patch
 from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS, Defect
 from jurat_sim.scenarios import SCENARIOS, Scenario
+from jurat_sim.simulate import campaign as simulation
+from jurat_sim.simulate import queueing, timelaws
+from jurat_sim.simulate.campaign import Budget, Campaign
+from jurat_sim.simulate.queueing import MODELS
+from jurat_sim.simulate.run import Site
+from jurat_sim.simulate.timelaws import TIME_LAWS
 from jurat_sim.timing import CLOSED_FORMS
 from jurat_sim.tokens import Grain
 
@@ -35,6 +43,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(conformance.BUDGETS, "default", {Grain.SEAM: 20, Grain.ACCESS: 5})
     monkeypatch.setattr(conformance, "HUNTED", LIFECYCLE_DEFECTS[::6])
     monkeypatch.setattr(conformance, "SCENARIOS", _some())
+    monkeypatch.setattr(queueing, "MODELS", MODELS[1:2])
+    monkeypatch.setattr(timing, "MODELS", MODELS[1:2])
+    monkeypatch.setattr(timelaws, "TIME_LAWS", TIME_LAWS[::4])
+    monkeypatch.setattr(timing, "TIME_LAWS", TIME_LAWS[::4])
+    monkeypatch.setitem(timing.BUDGETS, "default", Budget(loads=1, tasks=700, defect_tasks=1_000, faults=1))
 
 
 def _conformance() -> LinkResult:
@@ -125,18 +138,45 @@ def test_a_worker_that_breaks_a_property_fails_the_link(
 
 
 def test_timing_passes_with_its_figures() -> None:
-    """Every closed form holds and can fail."""
+    """Every closed form holds and can fail; so do the laws, the models and the faults of the campaign."""
     result = timing.run(DEFAULT, Silent())
-    assert (result.id, result.verdict, result.problems) == ("timing", Verdict.PASS, ())
+    assert (result.id, result.verdict) == ("timing", Verdict.PASS), result.problems
+    figures = result.figures
     count = len(CLOSED_FORMS)
-    assert result.figures == {"closed_forms": count, "exact": count, "timing_defects_found": count}
-    json.dumps(result.details)
+    assert [figures[name] for name in ("closed_forms", "exact", "timing_defects_found")] == [count] * 3
+    assert figures["laws"] == figures["laws_hold"] == figures["law_defects_found"] == len(TIME_LAWS[::4])
+    assert figures["theory_agrees"] == figures["theory_comparisons"] == 2
+    assert figures["theory_twins_refuted"] == figures["theory_defects_found"] == 1
+    assert figures["fault_sites_hit"] == len(Site)
+    check_content([result.figures, result.details], root=Path.cwd())
+
+
+EMPTY = Campaign(
+    laws=(), models=(), sites={}, fault_checks=0, fault_tasks=0, events=0, problems=(), undetermined=False
+)
+
+
+def _without_campaign(monkeypatch: pytest.MonkeyPatch, **said: object) -> None:
+    """Only the closed forms are measured, and the campaign has found what is said."""
+    found = replace(EMPTY, **said)  # type: ignore[arg-type]
+    monkeypatch.setattr(simulation, "campaign", lambda much, advance: found)
+
+
+def test_timing_fails_with_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not hold there is a problem of the link, and a run that was cut short leaves it open."""
+    monkeypatch.setattr(timing, "CLOSED_FORMS", ())
+    _without_campaign(monkeypatch, problems=("a law: 1 of 3 comparisons do not hold",))
+    result = timing.run(DEFAULT, Silent())
+    assert (result.verdict, result.problems) == (Verdict.FAIL, ("a law: 1 of 3 comparisons do not hold",))
+    _without_campaign(monkeypatch, undetermined=True)
+    assert timing.run(DEFAULT, Silent()).verdict is Verdict.UNDETERMINED
 
 
 def test_timing_says_what_it_measured_though_the_defect_no_longer_fits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever breaks a line that a patch is anchored at is told by how much, and of the anchor as well."""
+    _without_campaign(monkeypatch)
     form = CLOSED_FORMS[0]
     lost = replace(DEFECTS[form.defect], patches=(Patch("_steps", "no such line\n", "\n"),))
     monkeypatch.setitem(DEFECTS, form.defect, lost)
@@ -154,6 +194,7 @@ def test_timing_fails_when_a_form_does_not_hold_or_cannot_fail(
     monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     """A worker a nanosecond late fails the link, and so does a defect that makes no difference."""
+    _without_campaign(monkeypatch)
     lengths = iter([CLOSED_FORMS[0].expected_ns + (broken == "measured")] * 2)
     monkeypatch.setattr("jurat_sim.timing.CLOSED_FORMS", CLOSED_FORMS[:1])
     monkeypatch.setattr(timing, "CLOSED_FORMS", CLOSED_FORMS[:1])
