@@ -44,11 +44,11 @@ def retries_race(stage: Stage) -> None:
         wait_for(first)
         stage.submit(fail, retry=None)
         stage.submit(_fails_until(2))
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def canceller() -> None:
         stage.runtime.gate().wait_for(500_000)
-        second.handle.cancel()
+        stage.cancel(second)
         stage.look()
         wait_for(second)
         stage.submit(gives_up)
@@ -79,15 +79,15 @@ def deadlines_race(stage: Stage) -> None:
 
     def canceller() -> None:
         stage.runtime.gate().wait_for(1_000_000)
-        third.handle.cancel()
+        stage.cancel(third)
         stage.runtime.gate().wait_for(2_000_000)
-        second.handle.cancel()
+        stage.cancel(second)
         wait_for(second, third)
 
     def closer() -> None:
         worker.start()
         wait_for(fourth)
-        stage.close(worker.drain(pending="cancel"))
+        stage.close(stage.drain(pending="cancel"))
 
     stage.client("canceller", canceller)
     stage.client("closer", closer)
@@ -115,11 +115,11 @@ def limited_starts(stage: Stage) -> None:
         stage.runtime.gate().wait_for(1_000_000)
         later.append(stage.submit(succeed, queue="slow"))
         wait_for(*first, *later)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def operator() -> None:
         worker_is_open(stage, lambda: worker.set_rate(jurat.RateLimit(2, 3 * MOMENT), queue="slow"))
-        first[1].handle.cancel()
+        stage.cancel(first[1])
         worker_is_open(stage, lambda: worker.set_rate(jurat.RateLimit(3, 4 * MOMENT, burst=2)))
 
     worker.start()
@@ -146,12 +146,12 @@ def queues_race(stage: Stage) -> None:
         fourth = stage.submit(succeed)
         fifth = stage.submit(succeed, priority=-1, concurrency_key="k")
         wait_for(first, third, fourth, fifth)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def operator() -> None:
-        worker_is_open(stage, worker.pause)
-        worker_is_open(stage, lambda: worker.pause("side"))
-        second.handle.cancel()
+        stage.pause()
+        stage.pause("side")
+        stage.cancel(second)
         worker_is_open(stage, lambda: worker.set_weight("side", 3))
         worker_is_open(stage, lambda: worker.resume("side"))
         worker_is_open(stage, worker.resume)
@@ -182,7 +182,7 @@ def keys_race(stage: Stage) -> None:
         if one.handle is not None:
             wait_for(one)
         worker_is_open(stage, lambda: worker.set_retention(jurat.Retention(number=0)))
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     worker.start()
     stage.client("client", client)
@@ -202,20 +202,17 @@ def resize_race(stage: Stage) -> None:
     stage.submit(lambda context: door.wait())
     other = stage.submit(lambda context: door.open())
 
-    def resize(threads: int) -> None:
-        worker_is_open(stage, lambda: worker.resize(threads))
-
     def operator() -> None:
         for threads in (2, 1, 2):
-            resize(threads)
+            stage.resize(threads)
         stage.look()
         wait_for(other)
-        resize(1)
+        stage.resize(1)
 
     def stopper() -> None:
         worker.start()
         wait_for(other, stage.submit(succeed), stage.submit(succeed, priority=1))
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("operator", operator)
     stage.client("stopper", stopper)
@@ -235,7 +232,7 @@ def batch_race(stage: Stage) -> None:
         delay = 8e-9  # as many readings of the bench's clock
         batch = stage.submit_all(succeed, 2, delay=delay, deadline=EVER)
         if batch.refusal is None:
-            batch.submissions[0].handle.cancel()
+            stage.cancel(batch.submissions[0])
             wait_for(*batch.submissions)
         stage.submit_all(succeed, 2, ids=["a", "b"])
 
@@ -246,7 +243,7 @@ def batch_race(stage: Stage) -> None:
 
     def stopper() -> None:
         wait_for(stage.submit(succeed))
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("batcher", batcher)
     stage.client("stopper", stopper)
@@ -279,7 +276,7 @@ def tokens_race(stage: Stage) -> None:
 
     def canceller() -> None:
         stage.runtime.gate().wait_for(1_000_000)
-        token.cancel()
+        stage.call("Cancel", token.cancel)
         wait_for(stage.submit(succeed, parent=token))
 
     def stopper() -> None:
@@ -287,8 +284,8 @@ def tokens_race(stage: Stage) -> None:
         wait_for(first)
         wait_for(*children)
         stage.submit(_succeeds_slowly(stage), parent=another)
-        stage.close(worker.stop_now())
-        another.cancel()
+        stage.close(stage.stop_now())
+        stage.call("Cancel", another.cancel)
 
     stage.client("canceller", canceller)
     stage.client("stopper", stopper)
@@ -311,12 +308,12 @@ def room_race(stage: Stage) -> None:
     def hasty() -> None:
         third = stage.submit(succeed, queue_wait=MOMENT)
         if third.handle is not None:
-            third.handle.cancel()
+            stage.cancel(third)
 
     def closer() -> None:
         worker.start()
         wait_for(first)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     stage.client("closer", closer)
     stage.client("hasty", hasty)
@@ -338,12 +335,12 @@ def scheduled_drain(stage: Stage) -> None:
     def drainer() -> None:
         worker.start()
         stage.submit(_fails_until(2), retry=jurat.Retry(max_retries=1, delay=WHILE))
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def tightener() -> None:
         stage.runtime.gate().wait_for(4_000_000)
-        soon.handle.cancel()
-        worker.drain(pending="cancel", deadline=None)
+        stage.cancel(soon)
+        stage.drain(pending="cancel", deadline=None)
 
     stage.client("drainer", drainer)
     stage.client("tightener", tightener)

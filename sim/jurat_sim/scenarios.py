@@ -66,7 +66,7 @@ def submit_races_stop(stage: Stage) -> None:
 
     def stopper() -> None:
         first.handle.wait(timeout=timedelta(milliseconds=1))
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("client", client)
     stage.client("stopper", stopper)
@@ -90,12 +90,12 @@ def work_gets_done(stage: Stage) -> None:
         first = stage.submit(lambda context: door.wait())
         second = stage.submit(lambda context: door.open())
         wait_for(first, second)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def fickle() -> None:
         third = stage.submit(lambda context: "third")
         if third.handle is not None:
-            third.handle.cancel()
+            stage.cancel(third)
             wait_for(third)
 
     stage.client("busy", busy)
@@ -127,12 +127,12 @@ def cancel_races_completion(stage: Stage) -> None:
 
     def canceller() -> None:
         for task in tasks:
-            task.handle.cancel()
+            stage.cancel(task)
 
     def waiter() -> None:
         tasks[0].handle.wait(timeout=timedelta(milliseconds=1))
         wait_for(tasks[1])
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     worker.start()
     stage.client("canceller", canceller)
@@ -153,17 +153,17 @@ def shutdown_races_start(stage: Stage) -> None:
     second = stage.submit(lambda context: "second")
 
     def tightener() -> None:
-        worker.drain(pending="cancel")
-        second.handle.cancel()
-        worker.drain(pending="finish")
+        stage.drain(pending="cancel")
+        stage.cancel(second)
+        stage.drain(pending="finish")
 
     def drainer() -> None:
         worker.start()
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def stopper() -> None:
         worker.start()
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("drainer", drainer)
     stage.client("stopper", stopper)
@@ -201,12 +201,12 @@ def drain_with_stuck_task(stage: Stage) -> None:
     worker.start()
 
     def closer() -> None:
-        stage.close(worker.drain())
+        stage.close(stage.drain())
         door.open()
 
     def hurrier() -> None:
         stage.submit(lambda context: "too late, perhaps")
-        worker.stop_now()
+        stage.stop_now()
 
     stage.client("closer", closer)
     stage.client("hurrier", hurrier)
@@ -244,9 +244,9 @@ def results_race(stage: Stage) -> None:
 
     def stopper() -> None:
         worker.start()
-        first.handle.cancel()
+        stage.cancel(first)
         oldest.get()  # no timeout: an arrival that wakes nobody is missed for ever
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
         door.open()
         oldest.rest()
         blocking.rest()
@@ -277,7 +277,7 @@ def subscribe_races_stop(stage: Stage) -> None:
         worker.start()
         stage.submit(lambda context: "second")
         stage.submit(lambda context: "third")
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     def subscriber() -> None:
         stage.subscribe().rest()
