@@ -8,7 +8,7 @@ the runs in which it occurred; `cover` makes the runs.
 
     from jurat_sim.coverage import cover
 
-    print("\n".join(cover(schedules=100).lines()))
+    print(cover(schedules=100))
 
 **When an action begins and ends.**  Time is the number of the run's step, of which each
 belongs to one thread.
@@ -134,9 +134,9 @@ class Row:
 class Coverage:
     """Counts of the situations seen in the runs that were watched.
 
-        coverage = Coverage()
-        run = bench.run(strategy, number, watch=coverage.watch)
-        coverage.count()
+    coverage = Coverage()
+    run = bench.run(strategy, number, watch=coverage.watch)
+    coverage.count()
     """
 
     def __init__(self) -> None:
@@ -177,7 +177,7 @@ class Coverage:
         """A row for each pair, in the order of `PAIRS`."""
         return [self._row(first, second) for first, second in PAIRS]
 
-    def lines(self) -> list[str]:
+    def __str__(self) -> str:
         """The rows as text, and what is missing."""
         lines = [f"{'first':<12} {'second':<12} {'before':>7} {'after':>7} {'during':>7}"]
         for it in self.rows():
@@ -189,7 +189,7 @@ class Coverage:
         possible = len(SITUATIONS) - len(IMPOSSIBLE)
         seen = possible - len(self.missing)
         lines.append(f"{len(PAIRS)} pairs: {seen} of {possible} possible situations seen in {self.runs} runs")
-        return lines
+        return "\n".join(lines)
 
     def _row(self, first: str, second: str) -> Row:
         before, after = Situation(first, BEFORE, second), Situation(second, BEFORE, first)

@@ -2,24 +2,34 @@
 
 Retries, deadlines, limiters, queues, keys, resizing, batches, tokens, room and drains.  As
 everywhere, a scenario is judged by what it can reach; `scenarios` has the others, and all of
-them by name.  Times are a few milliseconds, of which the bench makes what it likes: each
-timer may fire as soon as it is set, or when nobody else can go on.
+them by name.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from .parts import (
+    EVER,
+    MOMENT,
+    WHILE,
+    fail,
+    fails_slowly,
+    fails_until,
+    leave,
+    looks_at_its_limit,
+    succeed,
+    succeeds_slowly,
+    until_asked,
+    wait_for,
+    worker_is_open,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .stage import Body, Stage, Submission
-
-MOMENT = timedelta(milliseconds=1)
-WHILE = timedelta(milliseconds=4)
-EVER = timedelta(hours=1)
+    from .stage import Stage, Submission
 
 
 def retries_race(stage: Stage) -> None:
@@ -35,15 +45,15 @@ def retries_race(stage: Stage) -> None:
     jurat = stage.jurat
     again = jurat.Retry(max_retries=2, delay=0, on=ValueError)
     worker = stage.build_worker(threads=2, queue_max=3, drain_deadline=None, retry=again)
-    first = stage.submit(_fails_until(2), retry=jurat.Retry(max_retries=1, delay=MOMENT))
-    second = stage.submit(_fails_slowly(stage))
+    first = stage.submit(fails_until(2), retry=jurat.Retry(max_retries=1, delay=MOMENT))
+    second = stage.submit(fails_slowly(stage))
     stage.submit(succeed, delay=EVER)
 
     def submitter() -> None:
-        stage.submit(_leave)
+        stage.submit(leave)
         wait_for(first)
         stage.submit(fail, retry=None)
-        stage.submit(_fails_until(2))
+        stage.submit(fails_until(2))
         stage.close(stage.drain())
 
     def canceller() -> None:
@@ -71,7 +81,7 @@ def deadlines_race(stage: Stage) -> None:
     """
     jurat = stage.jurat
     worker = stage.build_worker(threads=2, drain_deadline=None)
-    stage.submit(_looks_at_its_limit, timeout=MOMENT)
+    stage.submit(looks_at_its_limit, timeout=MOMENT)
     patient = jurat.Retry(max_retries=1, delay=MOMENT, jitter=0, timeouts=True)
     second = stage.submit(lambda context: context.sleep(WHILE), timeout=MOMENT, retry=patient)
     third = stage.submit(succeed, deadline=MOMENT)
@@ -138,7 +148,7 @@ def queues_race(stage: Stage) -> None:
     worker = stage.build_worker(
         threads=2, queues=[jurat.Queue("side", weight=2, cap=1)], key_cap=1, drain_deadline=None
     )
-    first = stage.submit(_succeeds_slowly(stage), concurrency_key="k")
+    first = stage.submit(succeeds_slowly(stage), concurrency_key="k")
     second = stage.submit(succeed, queue="side", concurrency_key="k")
     third = stage.submit(succeed, queue="side")
 
@@ -266,7 +276,7 @@ def tokens_race(stage: Stage) -> None:
 
     def parent(context: Any) -> str:
         context.sleep(MOMENT)
-        child = stage.submit(_until_asked, parent=context.token())
+        child = stage.submit(until_asked, parent=context.token())
         if child.handle is not None:
             children.append(child)
         context.wait()
@@ -283,7 +293,7 @@ def tokens_race(stage: Stage) -> None:
         worker.start()
         wait_for(first)
         wait_for(*children)
-        stage.submit(_succeeds_slowly(stage), parent=another)
+        stage.submit(succeeds_slowly(stage), parent=another)
         stage.close(stage.stop_now())
         stage.call("Cancel", another.cancel)
 
@@ -334,7 +344,7 @@ def scheduled_drain(stage: Stage) -> None:
 
     def drainer() -> None:
         worker.start()
-        stage.submit(_fails_until(2), retry=jurat.Retry(max_retries=1, delay=WHILE))
+        stage.submit(fails_until(2), retry=jurat.Retry(max_retries=1, delay=WHILE))
         stage.close(stage.drain())
 
     def tightener() -> None:
@@ -358,80 +368,3 @@ FEATURES: tuple[Callable[[Stage], None], ...] = (
     room_race,
     scheduled_drain,
 )
-
-
-# ------------------------------------------------------------------ what scenarios are made of
-
-
-def wait_for(*tasks: Submission) -> None:
-    """Wait without a timeout, and do not take the worker's word for it."""
-    for task in tasks:
-        if task.handle is None:
-            continue
-        task.handle.wait()
-        if not task.handle.status.terminal:
-            raise AssertionError(f"a wait for submission {task.ticket} was over before the task was")
-
-
-def worker_is_open(stage: Stage, call: Callable[[], object]) -> None:
-    """Call it; that the worker is open no longer is an answer like any other."""
-    with suppress(stage.jurat.WorkerStopped):
-        call()
-
-
-def pause(stage: Stage, where: str) -> None:
-    """A place where anything may happen."""
-    stage.runtime.pause(where)
-
-
-def succeed(_: Any) -> str:
-    """Return at once."""
-    return "done"
-
-
-def fail(_: Any) -> None:
-    """Raise at once."""
-    raise ValueError("a task failed")
-
-
-def _succeeds_slowly(stage: Stage) -> Body:
-    def function(_: Any) -> str:
-        pause(stage, "its work")
-        return "done"
-
-    return function
-
-
-def _looks_at_its_limit(context: Any) -> None:
-    """Wait as long as it may, and take the context's word for it, but not for more."""
-    context.sleep(EVER)
-    if not (context.timed_out or context.cancelled):
-        raise AssertionError("woken neither asked to come back nor too late")
-    context.raise_if_cancelled()
-
-
-def _fails_slowly(stage: Stage) -> Body:
-    def function(context: Any) -> None:
-        pause(stage, "its work")
-        fail(context)
-
-    return function
-
-
-def _fails_until(attempt: int) -> Body:
-    def function(context: Any) -> str:
-        if context.attempt < attempt:
-            fail(context)
-        return "done"
-
-    return function
-
-
-def _until_asked(context: Any) -> None:
-    context.wait()
-    context.raise_if_cancelled()
-    raise AssertionError("woken without having been asked to come back")
-
-
-def _leave(_: Any) -> None:
-    raise SystemExit("a task tried to end its thread")

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from .duels import DUELS
 from .errors import TokenUnknown, UnknownScenario
-from .features import FEATURES, fail, wait_for
+from .features import FEATURES
+from .incidents import INCIDENTS
+from .parts import fail, leave, wait_for
 from .tokens import name_hash
 
 if TYPE_CHECKING:
@@ -34,14 +37,16 @@ class Scenario:
     text: str
     """What it reaches, in a paragraph."""
     describe: Callable[[Stage], None]
+    duel: bool = False
+    """Two operations only: small enough to be searched exhaustively (see `duels`)."""
 
 
 _all: list[Scenario] = []
 
 
-def _scenario(describe: Callable[[Stage], None]) -> Scenario:
+def _scenario(describe: Callable[[Stage], None], *, duel: bool = False) -> Scenario:
     text = " ".join((describe.__doc__ or "").split())
-    scenario = Scenario(name=describe.__name__, text=text, describe=describe)
+    scenario = Scenario(name=describe.__name__, text=text, describe=describe, duel=duel)
     _all.append(scenario)
     return scenario
 
@@ -59,7 +64,7 @@ def submit_races_stop(stage: Stage) -> None:
     first = stage.submit(lambda context: "first")
 
     def client() -> None:
-        stage.submit(_leave)
+        stage.submit(leave)
         stage.submit(lambda context: "third")
         worker.start()
         stage.submit(lambda context: "fourth")
@@ -287,12 +292,10 @@ def subscribe_races_stop(stage: Stage) -> None:
     stage.client("subscriber", subscriber)
 
 
-def _leave(_: Any) -> None:
-    raise SystemExit("a task tried to end its thread")
-
-
-for _describe in FEATURES:
+for _describe in (*FEATURES, *INCIDENTS):
     _scenario(_describe)
+for _describe in DUELS:
+    _scenario(_describe, duel=True)
 
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _all}
 """By name."""

@@ -281,7 +281,7 @@ class Stage:
         return answer
 
     def _over(self, action: str, began: int) -> None:
-        """A call is over.  What a scenario does while it is set up comes before every step and is left out."""
+        """A call is over.  One that a scenario makes while it is set up comes before every step: left out."""
         runtime = self.runtime
         if runtime.running is not runtime.onlooker:
             self.spans.append(Span(action, runtime.running.name, began, runtime.steps))
