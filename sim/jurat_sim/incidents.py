@@ -41,6 +41,7 @@ def maintenance_window(stage: Stage) -> None:
     publication.  A second thread may come after the pause, or after the drain.
     """
     worker = stage.build_worker(threads=1, retention=stage.jurat.Retention(number=1), drain_deadline=None)
+    stage.submit(succeed)
     stage.submit(succeed, **SAME)
     worker.start()
 
@@ -56,8 +57,8 @@ def maintenance_window(stage: Stage) -> None:
         stage.close(stage.drain())
 
     def dashboard() -> None:
+        idle(stage, MOMENT)
         stage.subscribe(size=1).close()
-        stage.submit(succeed)
 
     stage.client("client", client)
     stage.client("dashboard", dashboard)

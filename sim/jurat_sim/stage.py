@@ -172,6 +172,7 @@ class Stage:
         self.closings: list[Closing] = []
         self.spans: list[Span] = []
         """The calls of the worker that threads of the run have made, in the order in which they ended."""
+        self._left_open: list[Any] = []
 
     def build_worker(self, **options: Any) -> Any:
         """The worker of this run, not started."""
@@ -180,7 +181,7 @@ class Stage:
         self.worker._core.on_problem = self._problem
         return self.worker
 
-    def client(self, name: str, body: Callable[[], None]) -> None:
+    def client(self, name: str, body: Callable[[], object]) -> None:
         """A client thread, which starts when the run does."""
         self.clients.append(self.runtime.spawn(body, name))
 
@@ -296,10 +297,19 @@ class Stage:
         jurat = self.jurat
         return jurat.QueueFull, jurat.WorkerStopped, jurat.IdInUse, jurat.KeyConflict
 
-    def close(self, shutdown: Any) -> Closing:
+    def close_at_end(self, shutdown: Any) -> None:
+        """Have nobody wait for a shutdown: it is looked at when the run is over (`finish`)."""
+        self._left_open.append(shutdown)
+
+    def finish(self) -> None:
+        """The run is over: all threads have ended."""
+        while self._left_open:
+            self.close(self._left_open.pop(), timeout=0)
+
+    def close(self, shutdown: Any, timeout: float | None = None) -> Closing:
         """Wait for a shutdown, and look at what is left."""
         began_ns = self.runtime.now_ns
-        finished = shutdown.wait()
+        finished = shutdown.wait(timeout)
         left = tuple(t.name for t in self.runtime.unfinished() if t not in self.clients)
         closing = Closing(shutdown, finished, left, began_ns, self.runtime.now_ns)
         self.closings.append(closing)
