@@ -70,6 +70,7 @@ def check(stage: Stage) -> list[Finding]:
         findings.append(Finding(STEP_BOUND, runtime.trouble))
     findings += _functions(stage)
     if over and conforms:
+        stage.finish()
         findings += _told(stage, replay, records, numbers)
     return findings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .features import EVER, MOMENT, WHILE, fail, pause, succeed, wait_for, worker_is_open
+from .parts import EVER, MOMENT, WHILE, fail, pause, succeed, wait_for, worker_is_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable

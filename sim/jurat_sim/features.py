@@ -2,24 +2,34 @@
 
 Retries, deadlines, limiters, queues, keys, resizing, batches, tokens, room and drains.  As
 everywhere, a scenario is judged by what it can reach; `scenarios` has the others, and all of
-them by name.  Times are a few milliseconds, of which the bench makes what it likes: each
-timer may fire as soon as it is set, or when nobody else can go on.
+them by name.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from .parts import (
+    EVER,
+    MOMENT,
+    WHILE,
+    fail,
+    fails_slowly,
+    fails_until,
+    leave,
+    looks_at_its_limit,
+    succeed,
+    succeeds_slowly,
+    until_asked,
+    wait_for,
+    worker_is_open,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .stage import Body, Stage, Submission
-
-MOMENT = timedelta(milliseconds=1)
-WHILE = timedelta(milliseconds=4)
-EVER = timedelta(hours=1)
+    from .stage import Stage, Submission
 
 
 def retries_race(stage: Stage) -> None:
@@ -35,20 +45,20 @@ def retries_race(stage: Stage) -> None:
     jurat = stage.jurat
     again = jurat.Retry(max_retries=2, delay=0, on=ValueError)
     worker = stage.build_worker(threads=2, queue_max=3, drain_deadline=None, retry=again)
-    first = stage.submit(_fails_until(2), retry=jurat.Retry(max_retries=1, delay=MOMENT))
-    second = stage.submit(_fails_slowly(stage))
+    first = stage.submit(fails_until(2), retry=jurat.Retry(max_retries=1, delay=MOMENT))
+    second = stage.submit(fails_slowly(stage))
     stage.submit(succeed, delay=EVER)
 
     def submitter() -> None:
-        stage.submit(_leave)
+        stage.submit(leave)
         wait_for(first)
         stage.submit(fail, retry=None)
-        stage.submit(_fails_until(2))
-        stage.close(worker.drain())
+        stage.submit(fails_until(2))
+        stage.close(stage.drain())
 
     def canceller() -> None:
         stage.runtime.gate().wait_for(500_000)
-        second.handle.cancel()
+        stage.cancel(second)
         stage.look()
         wait_for(second)
         stage.submit(gives_up)
@@ -71,7 +81,7 @@ def deadlines_race(stage: Stage) -> None:
     """
     jurat = stage.jurat
     worker = stage.build_worker(threads=2, drain_deadline=None)
-    stage.submit(_looks_at_its_limit, timeout=MOMENT)
+    stage.submit(looks_at_its_limit, timeout=MOMENT)
     patient = jurat.Retry(max_retries=1, delay=MOMENT, jitter=0, timeouts=True)
     second = stage.submit(lambda context: context.sleep(WHILE), timeout=MOMENT, retry=patient)
     third = stage.submit(succeed, deadline=MOMENT)
@@ -79,15 +89,15 @@ def deadlines_race(stage: Stage) -> None:
 
     def canceller() -> None:
         stage.runtime.gate().wait_for(1_000_000)
-        third.handle.cancel()
+        stage.cancel(third)
         stage.runtime.gate().wait_for(2_000_000)
-        second.handle.cancel()
+        stage.cancel(second)
         wait_for(second, third)
 
     def closer() -> None:
         worker.start()
         wait_for(fourth)
-        stage.close(worker.drain(pending="cancel"))
+        stage.close(stage.drain(pending="cancel"))
 
     stage.client("canceller", canceller)
     stage.client("closer", closer)
@@ -115,11 +125,11 @@ def limited_starts(stage: Stage) -> None:
         stage.runtime.gate().wait_for(1_000_000)
         later.append(stage.submit(succeed, queue="slow"))
         wait_for(*first, *later)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def operator() -> None:
         worker_is_open(stage, lambda: worker.set_rate(jurat.RateLimit(2, 3 * MOMENT), queue="slow"))
-        first[1].handle.cancel()
+        stage.cancel(first[1])
         worker_is_open(stage, lambda: worker.set_rate(jurat.RateLimit(3, 4 * MOMENT, burst=2)))
 
     worker.start()
@@ -138,7 +148,7 @@ def queues_race(stage: Stage) -> None:
     worker = stage.build_worker(
         threads=2, queues=[jurat.Queue("side", weight=2, cap=1)], key_cap=1, drain_deadline=None
     )
-    first = stage.submit(_succeeds_slowly(stage), concurrency_key="k")
+    first = stage.submit(succeeds_slowly(stage), concurrency_key="k")
     second = stage.submit(succeed, queue="side", concurrency_key="k")
     third = stage.submit(succeed, queue="side")
 
@@ -146,12 +156,12 @@ def queues_race(stage: Stage) -> None:
         fourth = stage.submit(succeed)
         fifth = stage.submit(succeed, priority=-1, concurrency_key="k")
         wait_for(first, third, fourth, fifth)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def operator() -> None:
-        worker_is_open(stage, worker.pause)
-        worker_is_open(stage, lambda: worker.pause("side"))
-        second.handle.cancel()
+        stage.pause()
+        stage.pause("side")
+        stage.cancel(second)
         worker_is_open(stage, lambda: worker.set_weight("side", 3))
         worker_is_open(stage, lambda: worker.resume("side"))
         worker_is_open(stage, worker.resume)
@@ -182,7 +192,7 @@ def keys_race(stage: Stage) -> None:
         if one.handle is not None:
             wait_for(one)
         worker_is_open(stage, lambda: worker.set_retention(jurat.Retention(number=0)))
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     worker.start()
     stage.client("client", client)
@@ -202,20 +212,17 @@ def resize_race(stage: Stage) -> None:
     stage.submit(lambda context: door.wait())
     other = stage.submit(lambda context: door.open())
 
-    def resize(threads: int) -> None:
-        worker_is_open(stage, lambda: worker.resize(threads))
-
     def operator() -> None:
         for threads in (2, 1, 2):
-            resize(threads)
+            stage.resize(threads)
         stage.look()
         wait_for(other)
-        resize(1)
+        stage.resize(1)
 
     def stopper() -> None:
         worker.start()
         wait_for(other, stage.submit(succeed), stage.submit(succeed, priority=1))
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("operator", operator)
     stage.client("stopper", stopper)
@@ -235,7 +242,7 @@ def batch_race(stage: Stage) -> None:
         delay = 8e-9  # as many readings of the bench's clock
         batch = stage.submit_all(succeed, 2, delay=delay, deadline=EVER)
         if batch.refusal is None:
-            batch.submissions[0].handle.cancel()
+            stage.cancel(batch.submissions[0])
             wait_for(*batch.submissions)
         stage.submit_all(succeed, 2, ids=["a", "b"])
 
@@ -246,7 +253,7 @@ def batch_race(stage: Stage) -> None:
 
     def stopper() -> None:
         wait_for(stage.submit(succeed))
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("batcher", batcher)
     stage.client("stopper", stopper)
@@ -269,7 +276,7 @@ def tokens_race(stage: Stage) -> None:
 
     def parent(context: Any) -> str:
         context.sleep(MOMENT)
-        child = stage.submit(_until_asked, parent=context.token())
+        child = stage.submit(until_asked, parent=context.token())
         if child.handle is not None:
             children.append(child)
         context.wait()
@@ -279,16 +286,16 @@ def tokens_race(stage: Stage) -> None:
 
     def canceller() -> None:
         stage.runtime.gate().wait_for(1_000_000)
-        token.cancel()
+        stage.call("Cancel", token.cancel)
         wait_for(stage.submit(succeed, parent=token))
 
     def stopper() -> None:
         worker.start()
         wait_for(first)
         wait_for(*children)
-        stage.submit(_succeeds_slowly(stage), parent=another)
-        stage.close(worker.stop_now())
-        another.cancel()
+        stage.submit(succeeds_slowly(stage), parent=another)
+        stage.close(stage.stop_now())
+        stage.call("Cancel", another.cancel)
 
     stage.client("canceller", canceller)
     stage.client("stopper", stopper)
@@ -311,12 +318,12 @@ def room_race(stage: Stage) -> None:
     def hasty() -> None:
         third = stage.submit(succeed, queue_wait=MOMENT)
         if third.handle is not None:
-            third.handle.cancel()
+            stage.cancel(third)
 
     def closer() -> None:
         worker.start()
         wait_for(first)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     stage.client("closer", closer)
     stage.client("hasty", hasty)
@@ -337,13 +344,13 @@ def scheduled_drain(stage: Stage) -> None:
 
     def drainer() -> None:
         worker.start()
-        stage.submit(_fails_until(2), retry=jurat.Retry(max_retries=1, delay=WHILE))
-        stage.close(worker.drain())
+        stage.submit(fails_until(2), retry=jurat.Retry(max_retries=1, delay=WHILE))
+        stage.close(stage.drain())
 
     def tightener() -> None:
         stage.runtime.gate().wait_for(4_000_000)
-        soon.handle.cancel()
-        worker.drain(pending="cancel", deadline=None)
+        stage.cancel(soon)
+        stage.drain(pending="cancel", deadline=None)
 
     stage.client("drainer", drainer)
     stage.client("tightener", tightener)
@@ -361,80 +368,3 @@ FEATURES: tuple[Callable[[Stage], None], ...] = (
     room_race,
     scheduled_drain,
 )
-
-
-# ------------------------------------------------------------------ what scenarios are made of
-
-
-def wait_for(*tasks: Submission) -> None:
-    """Wait without a timeout, and do not take the worker's word for it."""
-    for task in tasks:
-        if task.handle is None:
-            continue
-        task.handle.wait()
-        if not task.handle.status.terminal:
-            raise AssertionError(f"a wait for submission {task.ticket} was over before the task was")
-
-
-def worker_is_open(stage: Stage, call: Callable[[], object]) -> None:
-    """Call it; that the worker is open no longer is an answer like any other."""
-    with suppress(stage.jurat.WorkerStopped):
-        call()
-
-
-def pause(stage: Stage, where: str) -> None:
-    """A place where anything may happen."""
-    stage.runtime.pause(where)
-
-
-def succeed(_: Any) -> str:
-    """Return at once."""
-    return "done"
-
-
-def fail(_: Any) -> None:
-    """Raise at once."""
-    raise ValueError("a task failed")
-
-
-def _succeeds_slowly(stage: Stage) -> Body:
-    def function(_: Any) -> str:
-        pause(stage, "its work")
-        return "done"
-
-    return function
-
-
-def _looks_at_its_limit(context: Any) -> None:
-    """Wait as long as it may, and take the context's word for it, but not for more."""
-    context.sleep(EVER)
-    if not (context.timed_out or context.cancelled):
-        raise AssertionError("woken neither asked to come back nor too late")
-    context.raise_if_cancelled()
-
-
-def _fails_slowly(stage: Stage) -> Body:
-    def function(context: Any) -> None:
-        pause(stage, "its work")
-        fail(context)
-
-    return function
-
-
-def _fails_until(attempt: int) -> Body:
-    def function(context: Any) -> str:
-        if context.attempt < attempt:
-            fail(context)
-        return "done"
-
-    return function
-
-
-def _until_asked(context: Any) -> None:
-    context.wait()
-    context.raise_if_cancelled()
-    raise AssertionError("woken without having been asked to come back")
-
-
-def _leave(_: Any) -> None:
-    raise SystemExit("a task tried to end its thread")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .features import EVER, fail, succeed, wait_for
+from .parts import EVER, fail, succeed, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable

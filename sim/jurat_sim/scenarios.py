@@ -17,8 +17,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .corners import CORNERS
+from .duels import DUELS
 from .errors import TokenUnknown, UnknownScenario
-from .features import FEATURES, fail, wait_for
+from .features import FEATURES
+from .incidents import INCIDENTS
+from .parts import fail, leave, wait_for
 from .punctual import PUNCTUAL
 from .tokens import name_hash
 
@@ -36,6 +39,8 @@ class Scenario:
     text: str
     """What it reaches, in a paragraph."""
     describe: Callable[[Stage], None]
+    duel: bool = False
+    """Two operations only: small enough to be searched exhaustively (see `duels`)."""
     punctual: bool = False
     """Time passes only when nobody can run, and to read the clock takes none (`punctual`)."""
 
@@ -48,9 +53,9 @@ class Scenario:
 _all: list[Scenario] = []
 
 
-def _scenario(describe: Callable[[Stage], None], *, punctual: bool = False) -> Scenario:
+def _scenario(describe: Callable[[Stage], None], *, duel: bool = False, punctual: bool = False) -> Scenario:
     text = " ".join((describe.__doc__ or "").split())
-    scenario = Scenario(name=describe.__name__, text=text, describe=describe, punctual=punctual)
+    scenario = Scenario(name=describe.__name__, text=text, describe=describe, duel=duel, punctual=punctual)
     _all.append(scenario)
     return scenario
 
@@ -68,14 +73,14 @@ def submit_races_stop(stage: Stage) -> None:
     first = stage.submit(lambda context: "first")
 
     def client() -> None:
-        stage.submit(_leave)
+        stage.submit(leave)
         stage.submit(lambda context: "third")
         worker.start()
         stage.submit(lambda context: "fourth")
 
     def stopper() -> None:
         first.handle.wait(timeout=timedelta(milliseconds=1))
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("client", client)
     stage.client("stopper", stopper)
@@ -99,12 +104,12 @@ def work_gets_done(stage: Stage) -> None:
         first = stage.submit(lambda context: door.wait())
         second = stage.submit(lambda context: door.open())
         wait_for(first, second)
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def fickle() -> None:
         third = stage.submit(lambda context: "third")
         if third.handle is not None:
-            third.handle.cancel()
+            stage.cancel(third)
             wait_for(third)
 
     stage.client("busy", busy)
@@ -136,12 +141,12 @@ def cancel_races_completion(stage: Stage) -> None:
 
     def canceller() -> None:
         for task in tasks:
-            task.handle.cancel()
+            stage.cancel(task)
 
     def waiter() -> None:
         tasks[0].handle.wait(timeout=timedelta(milliseconds=1))
         wait_for(tasks[1])
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     worker.start()
     stage.client("canceller", canceller)
@@ -162,17 +167,17 @@ def shutdown_races_start(stage: Stage) -> None:
     second = stage.submit(lambda context: "second")
 
     def tightener() -> None:
-        worker.drain(pending="cancel")
-        second.handle.cancel()
-        worker.drain(pending="finish")
+        stage.drain(pending="cancel")
+        stage.cancel(second)
+        stage.drain(pending="finish")
 
     def drainer() -> None:
         worker.start()
-        stage.close(worker.drain())
+        stage.close(stage.drain())
 
     def stopper() -> None:
         worker.start()
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     stage.client("drainer", drainer)
     stage.client("stopper", stopper)
@@ -210,12 +215,12 @@ def drain_with_stuck_task(stage: Stage) -> None:
     worker.start()
 
     def closer() -> None:
-        stage.close(worker.drain())
+        stage.close(stage.drain())
         door.open()
 
     def hurrier() -> None:
         stage.submit(lambda context: "too late, perhaps")
-        worker.stop_now()
+        stage.stop_now()
 
     stage.client("closer", closer)
     stage.client("hurrier", hurrier)
@@ -253,9 +258,9 @@ def results_race(stage: Stage) -> None:
 
     def stopper() -> None:
         worker.start()
-        first.handle.cancel()
+        stage.cancel(first)
         oldest.get()  # no timeout: an arrival that wakes nobody is missed for ever
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
         door.open()
         oldest.rest()
         blocking.rest()
@@ -286,7 +291,7 @@ def subscribe_races_stop(stage: Stage) -> None:
         worker.start()
         stage.submit(lambda context: "second")
         stage.submit(lambda context: "third")
-        stage.close(worker.stop_now())
+        stage.close(stage.stop_now())
 
     def subscriber() -> None:
         stage.subscribe().rest()
@@ -296,12 +301,10 @@ def subscribe_races_stop(stage: Stage) -> None:
     stage.client("subscriber", subscriber)
 
 
-def _leave(_: Any) -> None:
-    raise SystemExit("a task tried to end its thread")
-
-
-for _describe in (*FEATURES, *CORNERS):
+for _describe in (*FEATURES, *CORNERS, *INCIDENTS):
     _scenario(_describe)
+for _describe in DUELS:
+    _scenario(_describe, duel=True)
 for _describe in PUNCTUAL:
     _scenario(_describe, punctual=True)
 

@@ -8,10 +8,15 @@ runs a task twice and logs it once writes a fine log; only the functions know be
 
 A submission is known by its *ticket*, a number of the stage's own, since the worker's
 number for it is part of what is being checked.
+
+The stage also remembers when each call of the worker began and ended, in steps of the run
+(`Span`), so that `coverage` can say which of them have overlapped.  For that a scenario
+makes its calls through the stage: `stage.resize(2)` and not `worker.resize(2)`.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -87,15 +92,25 @@ class Closing:
     """When the waiting began, and when `wait` returned."""
 
 
+class Span(NamedTuple):
+    """An action, from the step of the run in which it began to the one in which it ended."""
+
+    action: str
+    thread: str
+    began: int
+    ended: int
+
+
 class Listener:
     """A subscription, what its readers have got, and what it said of itself after each step of theirs."""
 
-    __slots__ = ("_log", "closed", "got", "looks", "since", "subscription")
+    __slots__ = ("_stage", "closed", "got", "looks", "since", "subscription")
 
-    def __init__(self, log: list[Any], subscribe: Callable[[], Any]) -> None:
-        self._log = log
+    def __init__(self, stage: Stage, options: dict[str, Any]) -> None:
+        self._stage = stage
+        log = stage.log
         before = len(log)
-        self.subscription: Any = subscribe()
+        self.subscription: Any = stage.call("Subscribe", stage.worker.subscribe, **options)
         self.since = (before, len(log))
         """Between which places of the log it subscribed."""
         self.got: list[int] = []
@@ -120,7 +135,7 @@ class Listener:
     def close(self) -> None:
         """Close it."""
         self.closed = True
-        self.subscription.close()
+        self._stage.call("Unsubscribe", self.subscription.close)
         self.look()
 
     def look(self) -> None:
@@ -155,6 +170,9 @@ class Stage:
         self.listeners: list[Listener] = []
         self.witness: list[Witnessed] = []
         self.closings: list[Closing] = []
+        self.spans: list[Span] = []
+        """The calls of the worker that threads of the run have made, in the order in which they ended."""
+        self._left_open: list[Any] = []
 
     def build_worker(self, **options: Any) -> Any:
         """The worker of this run, not started."""
@@ -163,7 +181,7 @@ class Stage:
         self.worker._core.on_problem = self._problem
         return self.worker
 
-    def client(self, name: str, body: Callable[[], None]) -> None:
+    def client(self, name: str, body: Callable[[], object]) -> None:
         """A client thread, which starts when the run does."""
         self.clients.append(self.runtime.spawn(body, name))
 
@@ -172,6 +190,7 @@ class Stage:
         retry = options.get("retry", self._retry)
         submission = Submission(len(self.submissions), 1 if retry is None else 1 + retry.max_retries)
         self.submissions.append(submission)
+        began = self.runtime.steps
         try:
             function = self._witnessed(submission, body)
             handle = self.worker.submit(function, **options)
@@ -179,6 +198,7 @@ class Stage:
             submission.handle = handle
         except self._refusals as refusal:
             submission.refusal = type(refusal).__name__
+        self._over("Attach" if submission.attached else "Submit", began)
         return submission
 
     def submit_all(self, body: Body, size: int, **options: Any) -> Batch:
@@ -194,6 +214,7 @@ class Stage:
             return self._witnessed(submission, body)(context)
 
         calls = [(submission,) for submission in batch.submissions]
+        began = self.runtime.steps
         try:
             handles = self.worker.submit_all(function, calls, **{"name": f"batch {first}", **options})
         except self._refusals as refusal:
@@ -201,6 +222,7 @@ class Stage:
         else:
             for submission, handle in zip(batch.submissions, handles, strict=True):
                 submission.handle = handle
+        self._over("Submit", began)
         return batch
 
     def call_back(self, submission: Submission) -> None:
@@ -221,9 +243,49 @@ class Stage:
 
     def subscribe(self, **options: Any) -> Listener:
         """Subscribe to the worker's results."""
-        listener = Listener(self.log, lambda: self.worker.subscribe(**options))
+        listener = Listener(self, options)
         self.listeners.append(listener)
         return listener
+
+    def cancel(self, submission: Submission) -> None:
+        """Cancel its task, if it was accepted."""
+        if submission.handle is not None:
+            self.call("Cancel", submission.handle.cancel)
+
+    def drain(self, **options: Any) -> Any:
+        """Drain the worker; its handle."""
+        return self.call("BeginDrain", self.worker.drain, **options)
+
+    def stop_now(self) -> Any:
+        """Stop the worker; its handle."""
+        return self.call("StopNow", self.worker.stop_now)
+
+    def resize(self, threads: int) -> None:
+        """Give the worker so many threads; that it is open no longer is an answer like any other."""
+        with suppress(self.jurat.WorkerStopped):
+            self.call("Resize", self.worker.resize, threads)
+
+    def pause(self, *queue: str) -> None:
+        """Pause the worker or a queue; that it is open no longer is an answer like any other."""
+        with suppress(self.jurat.WorkerStopped):
+            self.call("Pause", self.worker.pause, *queue)
+
+    def call(self, action: str, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Call it, and remember when it began and ended, be it with an answer or with a refusal."""
+        began = self.runtime.steps
+        try:
+            answer = function(*args, **options)
+        except Exception:
+            self._over(action, began)
+            raise
+        self._over(action, began)
+        return answer
+
+    def _over(self, action: str, began: int) -> None:
+        """A call is over.  One that a scenario makes while it is set up comes before every step: left out."""
+        runtime = self.runtime
+        if runtime.running is not runtime.onlooker:
+            self.spans.append(Span(action, runtime.running.name, began, runtime.steps))
 
     def _problem(self, what: str, problem: BaseException) -> None:
         """The worker reports that something of a user's has failed."""
@@ -235,10 +297,19 @@ class Stage:
         jurat = self.jurat
         return jurat.QueueFull, jurat.WorkerStopped, jurat.IdInUse, jurat.KeyConflict
 
-    def close(self, shutdown: Any) -> Closing:
+    def close_at_end(self, shutdown: Any) -> None:
+        """Have nobody wait for a shutdown: it is looked at when the run is over (`finish`)."""
+        self._left_open.append(shutdown)
+
+    def finish(self) -> None:
+        """The run is over: all threads have ended."""
+        while self._left_open:
+            self.close(self._left_open.pop(), timeout=0)
+
+    def close(self, shutdown: Any, timeout: float | None = None) -> Closing:
         """Wait for a shutdown, and look at what is left."""
         began_ns = self.runtime.now_ns
-        finished = shutdown.wait()
+        finished = shutdown.wait(timeout)
         left = tuple(t.name for t in self.runtime.unfinished() if t not in self.clients)
         closing = Closing(shutdown, finished, left, began_ns, self.runtime.now_ns)
         self.closings.append(closing)

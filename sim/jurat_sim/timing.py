@@ -22,7 +22,7 @@ from .build import load
 from .checks import check
 from .defects import defect_named
 from .errors import BenchError
-from .features import fail
+from .parts import fail
 from .pool import Pool
 from .runtime import BenchRuntime, Ending
 from .stage import Stage
