@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .build import Build, load
+from .carriers import Backend, pool_of
 from .checks import STEP_BOUND, check
-from .pool import Pool
 from .randomness import seed_of
 from .runtime import BenchRuntime
 from .stage import Stage
@@ -69,6 +69,7 @@ class Bench:
         defect: Defect | None = None,
         grain: Grain = Grain.SEAM,
         package: str = "jurat",
+        backend: Backend | str = Backend.GREENLETS,
     ) -> None:
         self.scenario = scenario
         self.defect = defect
@@ -77,7 +78,7 @@ class Bench:
         self.build: Build = load(
             package, name="clean" if defect is None else defect.id, patches=patches, grain=grain
         )
-        self._pool = Pool()
+        self._pool = pool_of(backend)
         self._seed = seed_of(scenario.name)
 
     def run(

@@ -39,6 +39,14 @@ class UnknownGrain(BenchError):
         self.grain = grain
 
 
+class UnknownBackend(BenchError):
+    """A backend is `greenlets` or `threads`."""
+
+    def __init__(self, backend: str) -> None:
+        super().__init__(f"unknown backend: {backend} (greenlets or threads)")
+        self.backend = backend
+
+
 class BadAnchor(BenchError):
     """A patch's anchor does not occur exactly once in its module: the worker has changed under it.
 

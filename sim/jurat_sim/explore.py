@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .bench import Bench
+from .carriers import Backend
 from .defects import DEFECTS, defect_named
 from .errors import TokenMisfit, TokenUnknown, UnknownGrain
 from .scenarios import scenario_named, scenario_of_token
@@ -127,19 +128,20 @@ def explore(
         return _campaign(bench, walk, schedules, seed, advance)
 
 
-def replay(token: str) -> Replayed:
-    """Make the run of this token again, and tell it.
+def replay(token: str, *, backend: Backend | str = Backend.GREENLETS) -> Replayed:
+    """Make the run of this token again, and tell it.  Its threads live on whatever is asked for.
 
     Raises
     ------
     BadToken: it cannot be read, or its schedule cannot be followed.
+    UnknownBackend: there is no such backend.
     """
     schedule = decode(token)
     scenario = scenario_of_token(token, schedule.scenario)
     if schedule.defect is not None and schedule.defect not in DEFECTS:
         raise TokenUnknown(token, f"unknown defect {schedule.defect}")
     defect = None if schedule.defect is None else DEFECTS[schedule.defect]
-    with Bench(scenario, defect=defect, grain=schedule.grain) as bench:
+    with Bench(scenario, defect=defect, grain=schedule.grain, backend=backend) as bench:
         story = tell(bench, schedule.deviations)
         same_source = bench.source == schedule.source
     run = story.run

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .pool import Killed
+from .carriers import Killed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
