@@ -21,7 +21,7 @@ from .stage import Stage
 from .tokens import Grain, Schedule, encode, name_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from types import TracebackType
     from typing import Self
 
@@ -42,6 +42,10 @@ class Run:
     steps: int
     choices: int
     accesses: int
+    submissions: int
+    """Calls of submit and submit_all, with those that were left out."""
+    omitted: tuple[int, ...]
+    """Those that were left out, in the order in which the run came to them, from 0."""
 
     @property
     def verdict_is_open(self) -> bool:
@@ -74,6 +78,7 @@ class Bench:
         self.scenario = scenario
         self.defect = defect
         self.grain = grain
+        self.package = package
         patches = () if defect is None else defect.patches
         self.build: Build = load(
             package, name="clean" if defect is None else defect.id, patches=patches, grain=grain
@@ -82,14 +87,22 @@ class Bench:
         self._seed = seed_of(scenario.name)
 
     def run(
-        self, strategy: Strategy, number: int = 0, *, watch: Callable[[Stage], None] | None = None
+        self,
+        strategy: Strategy,
+        number: int = 0,
+        *,
+        omit: Collection[int] = (),
+        watch: Callable[[Stage], None] | None = None,
+        look: Callable[[Stage], None] | None = None,
     ) -> Run:
         """One run, with its findings.
 
         Parameters
         ----------
         number: handed to the strategy, whose choices depend on it.
+        omit: submissions that are left out; see `stage`.
         watch: called with the stage before the first step, for those who want to look on.
+        look: called with the stage when the run is over, and its threads still stand where it left them.
         """
         strategy.begin(number)
         points = self.build.points
@@ -97,12 +110,14 @@ class Bench:
         if points is not None:
             points.use(runtime)
         try:
-            stage = Stage(self.build.package, runtime)
+            stage = Stage(self.build.package, runtime, omit)
             self.scenario.describe(stage)
             if watch is not None:
                 watch(stage)
             ending = runtime.run()
             findings = check(stage)
+            if look is not None:
+                look(stage)
             return Run(
                 ending,
                 findings,
@@ -111,6 +126,8 @@ class Bench:
                 runtime.steps,
                 runtime.choices,
                 runtime.accesses,
+                stage.calls_made,
+                stage.omitted,
             )
         finally:
             runtime.close()
@@ -126,6 +143,7 @@ class Bench:
                 defect=None if self.defect is None else self.defect.id,
                 source=self.source,
                 deviations=tuple(run.deviations),
+                omitted=run.omitted,
             )
         )
 

@@ -142,7 +142,7 @@ def replay(token: str, *, backend: Backend | str = Backend.GREENLETS) -> Replaye
         raise TokenUnknown(token, f"unknown defect {schedule.defect}")
     defect = None if schedule.defect is None else DEFECTS[schedule.defect]
     with Bench(scenario, defect=defect, grain=schedule.grain, backend=backend) as bench:
-        story = tell(bench, schedule.deviations)
+        story = tell(bench, schedule.deviations, omit=schedule.omitted)
         same_source = bench.source == schedule.source
     run = story.run
     if story.misfits or tuple(run.deviations) != schedule.deviations:

@@ -20,7 +20,7 @@ from .primitives import BenchGate, BenchLock
 from .runtime import BenchRuntime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from .bench import Bench, Run
     from .primitives import BenchThread
@@ -78,11 +78,11 @@ class Story:
         return [] if self.run.findings else [f"the run is {self.run.ending}, and every check holds"]
 
 
-def tell(bench: Bench, deviations: Sequence[tuple[int, int]]) -> Story:
-    """Make the run with these deviations again, and write it down."""
+def tell(bench: Bench, deviations: Sequence[tuple[int, int]], *, omit: Collection[int] = ()) -> Story:
+    """Make the run with these deviations, and without these submissions, again, and write it down."""
     strategy = strategies.Replay(deviations)
     teller = _Teller(bench, {choice for choice, _ in deviations}, strategy)
-    run = bench.run(strategy, watch=teller.watch)
+    run = bench.run(strategy, omit=omit, watch=teller.watch)
     teller.record()
     return Story(run, teller.lines, teller.refused, strategy.misfits)
 
