@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 BUDGET = 1_200
 """Runs that shrinking one failure may take, without those that ask whether a cut is sound."""
 PAIRS_UP_TO = 12
-"""With so few deviations left, any two are dropped together: going away from a thread and coming back to it."""
+"""With so few deviations left, any two are dropped together: going away from a thread and coming back."""
 SEARCHED = 400
 """Runs of the search before tasks are left out, and as many after that, if the budget allows."""
 SEARCHED_PER_CUT = 24
@@ -174,14 +174,21 @@ class _Shrinker:
     # Fewer tasks -------------------------------------------------------------------------------
 
     def leave_out_tasks(self) -> None:
-        """Leave out each submission that the failure does not need, the last first."""
-        seeded = self._bench.defect is not None
+        """Leave out each submission that the failure does not need, the last first, until all are needed."""
         with Bench(self._bench.scenario, package=self._bench.package) as reference:
-            for number in reversed(range(self.best.submissions)):
-                smaller = self._cut(number)
-                if smaller is not None and _sound(reference, smaller, every=seeded):
-                    self.best = smaller
+            while self._cut_one(reference):
+                pass
         self.drop()
+
+    def _cut_one(self, reference: Bench) -> bool:
+        every = self._bench.defect is not None
+        for number in reversed(range(self.best.submissions)):
+            if number not in self.best.omitted:
+                smaller = self._cut(number)
+                if smaller is not None and _sound(reference, smaller, every=every):
+                    self.best = smaller
+                    return True
+        return False
 
     def _cut(self, number: int) -> Run | None:
         """The failure without this submission, if it remains and is no more complicated."""

@@ -16,7 +16,7 @@ calls; the scenario gets a handle on which nothing happens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .carriers import Killed
@@ -39,6 +39,9 @@ class Submission:
     ticket: int
     attempts: int = 1
     """How many it may have."""
+    body: Body = None
+    options: dict[str, Any] = field(default_factory=dict)
+    """Its function and its options, for those who tell what happened."""
     handle: Any = None
     """What submit returned."""
     refusal: str | None = None
@@ -201,6 +204,7 @@ class Stage:
             return Submission(-1, handle=NoTask(self.jurat.Status.COMPLETED))
         retry = options.get("retry", self._retry)
         submission = Submission(len(self.submissions), 1 if retry is None else 1 + retry.max_retries)
+        submission.body, submission.options = body, options
         self.submissions.append(submission)
         try:
             function = self._witnessed(submission, body)
@@ -219,6 +223,8 @@ class Stage:
         retry = options.get("retry", self._retry)
         attempts = 1 if retry is None else 1 + retry.max_retries
         batch = Batch([Submission(first + place, attempts) for place in range(size)])
+        for submission in batch.submissions:
+            submission.body, submission.options = body, options
         self.submissions += batch.submissions
         self.batches.append(batch)
 
