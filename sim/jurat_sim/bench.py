@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .build import Build, load
@@ -74,7 +75,28 @@ class Bench:
         grain: Grain = Grain.SEAM,
         package: str = "jurat",
         backend: Backend | str = Backend.GREENLETS,
+        check: Callable[[Stage], list[Finding]] = check,
+        step_bound: int | None = None,
+        time_is_a_choice: bool = True,
+        depends_on: bytes = b"",
+        told: str | None = None,
     ) -> None:
+        """Load the build.
+
+        Parameters
+        ----------
+        check: what is wrong with a run that is over and not yet closed.
+        step_bound: steps after which a run is cut short; None is as many as the runtime allows.
+        time_is_a_choice: time may pass though threads could run; see `runtime`.
+        depends_on: source, other than the worker's, that a schedule of this bench was recorded from.
+        told: the module whose functions a story names, besides the worker's; None is the scenario's own.
+        """
+        self.told = scenario.describe.__module__ if told is None else told
+        self._check = check
+        self._runtime = partial(BenchRuntime, time_is_a_choice=time_is_a_choice)
+        if step_bound is not None:
+            self._runtime = partial(self._runtime, step_bound=step_bound)
+        self._depends_on = depends_on
         self.scenario = scenario
         self.defect = defect
         self.grain = grain
@@ -106,7 +128,7 @@ class Bench:
         """
         strategy.begin(number)
         points = self.build.points
-        runtime = BenchRuntime(strategy, self._pool, seed=self._seed)
+        runtime = self._runtime(strategy, self._pool, seed=self._seed)
         if points is not None:
             points.use(runtime)
         try:
@@ -115,7 +137,7 @@ class Bench:
             if watch is not None:
                 watch(stage)
             ending = runtime.run()
-            findings = check(stage)
+            findings = self._check(stage)
             if look is not None:
                 look(stage)
             return Run(
@@ -149,8 +171,11 @@ class Bench:
 
     @property
     def source(self) -> int:
-        """Sixteen bits of the digest of the worker's files."""
-        return int(self.build.digest[:4], 16)
+        """Sixteen bits of the digest of the worker's files, and of what else a schedule depends on."""
+        digest = self.build.digest
+        if self._depends_on:
+            digest = hashlib.sha256(digest.encode() + self._depends_on).hexdigest()
+        return int(digest[:4], 16)
 
     def close(self) -> None:
         """Give the carriers up."""

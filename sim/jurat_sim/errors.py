@@ -47,6 +47,10 @@ class UnknownBackend(BenchError):
         self.backend = backend
 
 
+class BadExploration(BenchError):
+    """A test asks for something with which it cannot be explored.  The message says what to write."""
+
+
 class BadAnchor(BenchError):
     """A patch's anchor does not occur exactly once in its module: the worker has changed under it.
 

@@ -83,8 +83,8 @@ _DOES = {
     Operation.WAIT_FOR: "comes, for a limited time, to gate",
     Operation.JOIN: "sees the end of",
     Operation.SPAWNED: "goes on after starting",
-    Operation.PAUSE: "goes on with",
-    Operation.ACCESS: "does",
+    Operation.PAUSE: "goes on after its pause:",
+    Operation.ACCESS: "goes on at",
 }
 """What a thread does that goes on."""
 
@@ -97,8 +97,8 @@ _WAS = {
     Operation.WAIT_FOR: "about to come, for a limited time, to gate",
     Operation.JOIN: "about to see the end of",
     Operation.SPAWNED: "just after starting",
-    Operation.PAUSE: "in the middle of",
-    Operation.ACCESS: "about to do",
+    Operation.PAUSE: "at its pause:",
+    Operation.ACCESS: "at",
 }
 """Where a thread is that is held up."""
 
@@ -225,18 +225,19 @@ class _Teller:
         self.threads: list[str] = []
         self._points = bench.build.points
         self._package = bench.build.package.__name__
-        self._scenario = bench.scenario.describe.__module__
+        self._scenario = bench.told
         self._deviating = deviating
         self._strategy = strategy
         self._choices = 0
         self._replay = Replay()
         self._log: list[Any] = []
         self._told = 0
+        self._christened = False
         self._last_step: dict[str, int] = {}
 
     def watch(self, stage: Stage) -> None:
         """Look on from now."""
-        _christen(stage.worker, depth=5)
+        self._stage = stage
         self._log = stage.log
         self._runtime = stage.runtime
         self.lines.append(Line(0, stage.runtime.now_ns, "scenario", "sets the scene"))
@@ -259,6 +260,9 @@ class _Teller:
 
     def _step(self, thread: BenchThread | None) -> None:
         self._record()
+        if not self._christened and self._stage.worker is not None:
+            self._christened = True
+            _christen(self._stage.worker, depth=5)
         chosen = range(self._choices, self._strategy.choices)
         self._choices = self._strategy.choices
         runtime = self._runtime

@@ -92,8 +92,7 @@ def test_at_the_grain_of_accesses_a_story_says_what_is_read_and_written() -> Non
     """With the line of the source."""
     with Bench(scenario_named("submit_races_stop"), grain=Grain.ACCESS) as bench:
         told = tell(bench, [(400, 0)]).full()
-    assert any("does _steps.py:" in line and "core.phase" in line for line in told)
-    assert any("about to do _" in line for line in told)
+    assert any("goes on at _steps.py:" in line and "core.phase" in line for line in told)
 
 
 @pytest.mark.parametrize("grain", Grain)
