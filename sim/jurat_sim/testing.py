@@ -273,8 +273,8 @@ class _Exploration:
         pytest.fail(
             f"nondeterminism: schedule {number + 1} failed with {run.findings[0]}\n"
             f"and the very same schedule, run again: {now}\n"
-            "Something besides the schedule decides: real time, a random number, a real thread, the order of\n"
-            "a set, or what an earlier run has left behind.",
+            "Something besides the schedule decides: real time, a random number, a real thread,\n"
+            "the order of a set, or what an earlier run has left behind.",
             pytrace=False,
         )
 
@@ -342,7 +342,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark, and read the token."""
     config.addinivalue_line(
         "markers",
-        f"{_MARK}(schedules, seed, steps, slow_machine): run this test, which takes `bench`, under many schedules",
+        f"{_MARK}(schedules, seed, steps, slow_machine): run under many schedules a test that takes `bench`",
     )
     token = config.getoption("schedule")
     if token is not None:
