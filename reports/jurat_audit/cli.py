@@ -270,6 +270,9 @@ def explore(
     grain: Annotated[str, typer.Option(help="Where threads may be switched: seam or access.")] = "seam",
     replay: Annotated[str | None, typer.Option(metavar="TOKEN", help="Show this interleaving again.")] = None,
     full: Annotated[bool, typer.Option("--full", help="With --replay: every step.")] = False,
+    backend: Annotated[
+        str, typer.Option(help="With --replay: what its threads live on, greenlets or threads.")
+    ] = "greenlets",
     list_: Annotated[bool, typer.Option("--list", help="Name the scenarios and the defects.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
@@ -284,7 +287,7 @@ def explore(
     if replay is not None:
         if scenario is not None:
             raise UsageError("--replay takes no scenario: the token names it")
-        return command.replayed(replay, full=full, as_json=json)
+        return command.replayed(replay, backend=backend, full=full, as_json=json)
     if scenario is None:
         raise UsageError(
             "name a scenario, or a token with --replay; jurat explore --list names the scenarios"

@@ -94,10 +94,10 @@ def _told(report: Report) -> list[str]:
     return lines
 
 
-def replayed(token: str, *, full: bool, as_json: bool) -> int:
+def replayed(token: str, *, backend: str, full: bool, as_json: bool) -> int:
     """Make the run of a token again and tell it."""
     with _said():
-        run = run_again(token)
+        run = run_again(token, backend=backend)
     story = run.story.full() if full else run.story.brief()
     if as_json:
         row = {

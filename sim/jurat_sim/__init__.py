@@ -10,7 +10,8 @@ is a list of choices that can be made again, and a length of time is a number.
     for line in replay(report.failure.token).story.brief():
         print(line)
 
-From the inside out: `pool` (greenlets), `clock` (SimPy's time), `primitives` (locks, gates,
+From the inside out: `carriers` (what threads live on: greenlets in `pool`, threads that pass a baton in
+`batons`), `clock` (SimPy's time), `primitives` (locks, gates,
 threads), `runtime` (choices), `monitor` (who looks on), `strategies` (who chooses), `build` and
 `grain` (copies of the worker: patched, or with a switch point before each access), `stage` and
 `scenarios` (what is run), `checks` (what must hold), `bench` (one run), `explore`, `shrink`,
@@ -20,8 +21,9 @@ threads), `runtime` (choices), `monitor` (who looks on), `strategies` (who choos
 Nothing here is part of the product: the worker imports none of it.
 """
 
+from .carriers import Backend
 from .errors import BadToken, BenchError
 from .explore import Replayed, Report, Verdict, explore, replay
 from .tokens import Grain
 
-__all__ = ["BadToken", "BenchError", "Grain", "Replayed", "Report", "Verdict", "explore", "replay"]
+__all__ = ["Backend", "BadToken", "BenchError", "Grain", "Replayed", "Report", "Verdict", "explore", "replay"]

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .build import Build, load
+from .carriers import Backend, pool_of
 from .checks import STEP_BOUND, check
-from .pool import Pool
 from .randomness import seed_of
 from .runtime import BenchRuntime
 from .stage import Stage
 from .tokens import Grain, Schedule, encode, name_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from types import TracebackType
     from typing import Self
 
@@ -42,6 +42,10 @@ class Run:
     steps: int
     choices: int
     accesses: int
+    submissions: int
+    """Calls of submit and submit_all, with those that were left out."""
+    omitted: tuple[int, ...]
+    """Those that were left out, in the order in which the run came to them, from 0."""
 
     @property
     def verdict_is_open(self) -> bool:
@@ -76,39 +80,73 @@ class Bench:
         grain: Grain = Grain.SEAM,
         package: str = "jurat",
         build: Build | None = None,
+        backend: Backend | str = Backend.GREENLETS,
+        check: Callable[[Stage], list[Finding]] = check,
+        step_bound: int | None = None,
+        time_is_a_choice: bool = True,
+        depends_on: bytes = b"",
+        told: str | None = None,
     ) -> None:
+        """Load the build.
+
+        Parameters
+        ----------
+        build: what is run, if it is loaded already.
+        check: what is wrong with a run that is over and not yet closed.
+        step_bound: steps after which a run is cut short; None is as many as the runtime allows.
+        time_is_a_choice: time may pass though threads could run; see `runtime`.
+        depends_on: source, other than the worker's, that a schedule of this bench was recorded from.
+        told: the module whose functions a story names, besides the worker's; None is the scenario's own.
+        """
+        self.told = scenario.describe.__module__ if told is None else told
+        self._check = check
+        self._options: dict[str, Any] = {"time_is_a_choice": time_is_a_choice, **scenario.clock}
+        if step_bound is not None:
+            self._options["step_bound"] = step_bound
+        self._depends_on = depends_on
         self.scenario = scenario
         self.defect = defect
         self.grain = grain
+        self.package = package
         if build is None:
             name, patches = ("clean", ()) if defect is None else (defect.id, defect.patches)
             build = load(package, name=name, patches=patches, grain=grain)
         self.build = build
-        self._pool = Pool()
+        self._pool = pool_of(backend)
         self._seed = seed_of(scenario.name)
 
     def run(
-        self, strategy: Strategy, number: int = 0, *, watch: Callable[[Stage], None] | None = None
+        self,
+        strategy: Strategy,
+        number: int = 0,
+        *,
+        omit: Collection[int] = (),
+        watch: Callable[[Stage], None] | None = None,
+        look: Callable[[Stage], None] | None = None,
     ) -> Run:
         """One run, with its findings.
 
         Parameters
         ----------
         number: handed to the strategy, whose choices depend on it.
+        omit: submissions that are left out; see `stage`.
         watch: called with the stage before the first step, for those who want to look on.
+        look: called with the stage when the run is over, and its threads still stand where it left them.
         """
         strategy.begin(number)
         points = self.build.points
-        runtime = BenchRuntime(strategy, self._pool, seed=self._seed, **self.scenario.clock)
+        runtime = BenchRuntime(strategy, self._pool, seed=self._seed, **self._options)
         if points is not None:
             points.use(runtime)
         try:
-            stage = Stage(self.build.package, runtime)
+            stage = Stage(self.build.package, runtime, omit)
             self.scenario.describe(stage)
             if watch is not None:
                 watch(stage)
             ending = runtime.run()
-            findings = check(stage)
+            findings = self._check(stage)
+            if look is not None:
+                look(stage)
             return Run(
                 ending,
                 findings,
@@ -117,6 +155,8 @@ class Bench:
                 runtime.steps,
                 runtime.choices,
                 runtime.accesses,
+                stage.calls_made,
+                stage.omitted,
             )
         finally:
             runtime.close()
@@ -132,13 +172,17 @@ class Bench:
                 defect=None if self.defect is None else self.defect.id,
                 source=self.source,
                 deviations=tuple(run.deviations),
+                omitted=run.omitted,
             )
         )
 
     @property
     def source(self) -> int:
-        """Sixteen bits of the digest of the worker's files."""
-        return int(self.build.digest[:4], 16)
+        """Sixteen bits of the digest of the worker's files, and of what else a schedule depends on."""
+        digest = self.build.digest
+        if self._depends_on:
+            digest = hashlib.sha256(digest.encode() + self._depends_on).hexdigest()
+        return int(digest[:4], 16)
 
     def close(self) -> None:
         """Give the carriers up."""

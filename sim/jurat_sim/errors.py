@@ -54,6 +54,18 @@ class NoAccesses(BenchError):
         super().__init__("data races can be looked for at the grain of accesses only")
 
 
+class UnknownBackend(BenchError):
+    """A backend is `greenlets` or `threads`."""
+
+    def __init__(self, backend: str) -> None:
+        super().__init__(f"unknown backend: {backend} (greenlets or threads)")
+        self.backend = backend
+
+
+class BadExploration(BenchError):
+    """A test asks for something with which it cannot be explored.  The message says what to write."""
+
+
 class BadAnchor(BenchError):
     """A patch's anchor does not occur exactly once in its module: the worker has changed under it.
 

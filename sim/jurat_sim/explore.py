@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .bench import Bench
+from .carriers import Backend
 from .defects import DEFECTS, defect_named
 from .errors import NoAccesses, TokenMisfit, TokenUnknown, UnknownGrain
 from .races import RaceBench
@@ -133,25 +134,27 @@ def explore(
         return _campaign(bench, walk, schedules, seed, advance)
 
 
-def replay(token: str, *, races: bool = False) -> Replayed:
+def replay(token: str, *, races: bool = False, backend: Backend | str = Backend.GREENLETS) -> Replayed:
     """Make the run of this token again, and tell it.
 
     Parameters
     ----------
     races: look for data races as well, in a run at the grain of accesses.
+    backend: what the run's threads live on.
 
     Raises
     ------
     BadToken: it cannot be read, or its schedule cannot be followed.
     NoAccesses: `races`, of a token from the grain of the seam.
+    UnknownBackend: there is no such backend.
     """
     schedule = decode(token)
     scenario = scenario_of_token(token, schedule.scenario)
     if schedule.defect is not None and schedule.defect not in DEFECTS:
         raise TokenUnknown(token, f"unknown defect {schedule.defect}")
     defect = None if schedule.defect is None else DEFECTS[schedule.defect]
-    with _bench(scenario, defect, schedule.grain, races=races) as bench:
-        story = tell(bench, schedule.deviations)
+    with _bench(scenario, defect, schedule.grain, races=races, backend=backend) as bench:
+        story = tell(bench, schedule.deviations, omit=schedule.omitted)
         same_source = bench.source == schedule.source
     run = story.run
     if story.misfits or tuple(run.deviations) != schedule.deviations:
@@ -171,12 +174,19 @@ def replay(token: str, *, races: bool = False) -> Replayed:
 _BATCH = 100
 
 
-def _bench(scenario: Scenario, defect: Defect | None, grain: Grain, *, races: bool) -> Bench:
+def _bench(
+    scenario: Scenario,
+    defect: Defect | None,
+    grain: Grain,
+    *,
+    races: bool,
+    backend: Backend | str = Backend.GREENLETS,
+) -> Bench:
     if not races:
-        return Bench(scenario, defect=defect, grain=grain)
+        return Bench(scenario, defect=defect, grain=grain, backend=backend)
     if grain is not Grain.ACCESS:
         raise NoAccesses
-    return RaceBench(scenario, defect=defect)
+    return RaceBench(scenario, defect=defect, backend=backend)
 
 
 def _campaign(

@@ -1,9 +1,7 @@
-"""Carriers: the greenlets that threads of a run live on, kept from one run to the next.
+"""Carriers that are greenlets, kept from one run to the next.
 
-A greenlet is a stack that can be left in the middle of a call and taken up again.  A
-controlled thread is a job on one of them, so "the machine switches from one thread to
-another" is one function call, which happens exactly where the bench says.  Making and
-ending greenlets was half the cost of a short run; a carrier therefore outlives its job
+A greenlet is a stack that can be left in the middle of a call and taken up again.  Making
+and ending greenlets was half the cost of a short run; a carrier therefore outlives its job
 and waits here for the next one.
 
 Not every thread ends.  A run that is stuck, or was cut short, leaves threads in the
@@ -23,35 +21,20 @@ This is the only module that knows greenlets.  Prior art: gevent's greenlet pool
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import sys
+from typing import TYPE_CHECKING
 
-from greenlet import GreenletExit, getcurrent, greenlet  # type: ignore[import-untyped]
+from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 
+from .carriers import STOCK, Job, Killed
 from .errors import TooManyThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 # Greenlets that would not die.  Held for ever: collecting one would try to kill it again.
 _undead: list[greenlet] = []
-
-
-STOCK = 32
-"""Carriers that are kept, if nothing else is said: threads that a run may have at once."""
-
-
-class Killed(GreenletExit):  # type: ignore[misc]
-    """Raised in a thread of a run that is over.  Code under test should let it pass."""
-
-
-class Job(Protocol):
-    """What a carrier carries."""
-
-    def body(self) -> bool:
-        """Do the work; False if it was killed, and the carrier must end with it."""
-
-    def leave(self) -> None:
-        """Go elsewhere.  Returns when the carrier has been given another job."""
 
 
 class Carrier:
@@ -76,12 +59,20 @@ class Carrier:
         _undead.append(self._greenlet)
         return False
 
+    def frame(self) -> FrameType | None:
+        """Where the job stands."""
+        stands: FrameType | None = self._greenlet.gr_frame
+        return sys._getframe(1) if self._greenlet is getcurrent() else stands
+
     def _carry(self) -> None:
-        self._pool.home.switch()  # started; whoever comes next brings a job
-        while self.job.body():
-            # Free before the job is left: whoever is next may need a carrier, and this one will do.
-            self._pool.idle.append(self)
-            self.job.leave()
+        try:
+            self._pool.home.switch()  # started; whoever comes next brings a job
+            while self.job.body():
+                # Free before the job is left: whoever is next may need a carrier, and this one will do.
+                self._pool.idle.append(self)
+                self.job.leave()
+        except Killed:
+            pass
 
 
 class Pool:
@@ -117,13 +108,12 @@ class Pool:
         carrier.job = job
         return carrier
 
+    def here(self) -> Callable[[], object]:
+        """The way back to the greenlet that calls this: a function that continues it."""
+        back: Callable[[], object] = getcurrent().switch
+        return back
+
     def close(self) -> None:
         """End the idle carriers."""
         while self.idle:
             self.idle.pop().kill()
-
-
-def here() -> Callable[[], object]:
-    """The way back to the greenlet that calls this: a function that continues it."""
-    back: Callable[[], object] = getcurrent().switch
-    return back

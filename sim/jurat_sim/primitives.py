@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from simpy.events import Event
 
-    from .pool import Carrier
+    from .carriers import Carrier
     from .runtime import BenchRuntime
 
 

@@ -50,6 +50,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .bench import Bench
+from .carriers import Backend
 from .defects import defect_named
 from .findings import Finding
 from .grain import CONTENT, Variable
@@ -61,7 +62,7 @@ from .strategies import RandomWalk, Reluctant
 from .tokens import Grain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from .bench import Run
     from .build import Build
@@ -510,13 +511,26 @@ class RaceBench(Bench):
     A field that races undeclared is a finding of the run, before all others.
     """
 
-    def __init__(self, scenario: Scenario, *, defect: Defect | None = None, package: str = "jurat") -> None:
-        super().__init__(scenario, defect=defect, grain=Grain.ACCESS, package=package)
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        defect: Defect | None = None,
+        package: str = "jurat",
+        backend: Backend | str = Backend.GREENLETS,
+    ) -> None:
+        super().__init__(scenario, defect=defect, grain=Grain.ACCESS, package=package, backend=backend)
         self.last: Detector
         """Of the last run."""
 
     def run(
-        self, strategy: Strategy, number: int = 0, *, watch: Callable[[Stage], None] | None = None
+        self,
+        strategy: Strategy,
+        number: int = 0,
+        *,
+        omit: Collection[int] = (),
+        watch: Callable[[Stage], None] | None = None,
+        look: Callable[[Stage], None] | None = None,
     ) -> Run:
         """As `Bench.run`."""
         self.last = Detector(self.build)
@@ -526,7 +540,7 @@ class RaceBench(Bench):
             if watch is not None:
                 watch(stage)
 
-        run = super().run(strategy, number, watch=watched)
+        run = super().run(strategy, number, omit=omit, watch=watched, look=look)
         found: dict[str, Finding] = {}
         for race in self.last.races.values():
             if not race.declared:

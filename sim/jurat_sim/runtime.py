@@ -37,18 +37,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from .carriers import Killed
 from .clock import WALL_EPOCH_NS, Clock
 from .errors import TooManyThreads
 from .monitor import Effect
-from .pool import Killed, here
 from .primitives import BenchGate, BenchLock, BenchThread, Operation
 from .randomness import SplitMix64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .carriers import Pool
     from .monitor import Monitor
-    from .pool import Pool
 
 STEP_BOUND = 5_000
 """Steps after which a run is cut short, unless the scenario says otherwise."""
@@ -107,7 +107,7 @@ class BenchRuntime:
         self._numbers = SplitMix64(seed)
         self._ready: list[BenchThread] = []
         self._names: dict[str, int] = {}
-        self._back: Callable[[], object] = here()
+        self._back = pool.here()
         self.threads: list[BenchThread] = []
         """All threads, in the order in which they were spawned."""
         self.onlooker = BenchThread(self, "scenario", _nothing, ())
@@ -213,7 +213,7 @@ class BenchRuntime:
         What a strategy or `observe` raises comes out here, and so does an interrupt from
         the keyboard: neither is a finding.
         """
-        self._back = here()
+        self._back = self._pool.here()
         self._pool.stock()
         first = self._decide(self.onlooker)
         if first is not self.onlooker:
@@ -229,7 +229,7 @@ class BenchRuntime:
     def close(self) -> int:
         """End the threads that outlived the run; the number of those that would not end."""
         undead = 0
-        self._back = here()
+        self._back = self._pool.here()
         for thread in self.threads:
             if thread.carrier is not None and not thread.ended:
                 thread.dying = True

@@ -12,18 +12,22 @@ number for it is part of what is being checked.
 The stage also remembers when each call of the worker began and ended, in steps of the run
 (`Span`), so that `coverage` can say which of them have overlapped.  For that a scenario
 makes its calls through the stage: `stage.resize(2)` and not `worker.resize(2)`.
+
+A stage may be told to leave submissions out, which is how a failure is shown with fewer tasks
+(`shrink`).  What is left out is not made, and leaves no trace but its number in the order of
+calls; the scenario gets a handle on which nothing happens.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from .pool import Killed
+from .carriers import Killed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import timedelta
 
     from .primitives import BenchThread
@@ -40,6 +44,9 @@ class Submission:
     ticket: int
     attempts: int = 1
     """How many it may have."""
+    body: Body = None
+    options: dict[str, Any] = field(default_factory=dict)
+    """Its function and its options, for those who tell what happened."""
     handle: Any = None
     """What submit returned."""
     refusal: str | None = None
@@ -50,6 +57,22 @@ class Submission:
     """What the function returned last."""
     error: BaseException | None = None
     """What the function raised last."""
+
+
+class NoTask:
+    """The handle of a submission that was left out: whatever is asked of it was done long ago."""
+
+    __slots__ = ("status",)
+
+    def __init__(self, status: Any) -> None:
+        self.status = status
+
+    def cancel(self) -> None:
+        """It has ended."""
+
+    def wait(self, timeout: timedelta | None = None) -> bool:  # noqa: ARG002
+        """It has ended."""
+        return True
 
 
 @dataclass(slots=True, eq=False)
@@ -150,7 +173,10 @@ class Listener:
 class Stage:
     """One run's worker, clients, submissions, listeners and witness."""
 
-    def __init__(self, jurat: Any, runtime: BenchRuntime) -> None:
+    def __init__(self, jurat: Any, runtime: BenchRuntime, omit: Collection[int] = ()) -> None:
+        self._omit = omit
+        self.calls_made = 0
+        """Calls of submit and submit_all, with those that were left out."""
         self.jurat = jurat
         """The package under test: the shipped one, or a build of it."""
         self.runtime = runtime
@@ -174,6 +200,11 @@ class Stage:
         """The calls of the worker that threads of the run have made, in the order in which they ended."""
         self._left_open: list[Any] = []
 
+    @property
+    def omitted(self) -> tuple[int, ...]:
+        """Of the calls of submit and submit_all in this run, those that were left out, from 0."""
+        return tuple(sorted(number for number in self._omit if number < self.calls_made))
+
     def build_worker(self, **options: Any) -> Any:
         """The worker of this run, not started."""
         self._retry = options.get("retry")
@@ -187,8 +218,11 @@ class Stage:
 
     def submit(self, body: Body, **options: Any) -> Submission:
         """Submit a function; a refusal is an answer like any other."""
+        if self._leave_out():
+            return Submission(-1, handle=NoTask(self.jurat.Status.COMPLETED))
         retry = options.get("retry", self._retry)
         submission = Submission(len(self.submissions), 1 if retry is None else 1 + retry.max_retries)
+        submission.body, submission.options = body, options
         self.submissions.append(submission)
         began = self.runtime.steps
         try:
@@ -203,10 +237,14 @@ class Stage:
 
     def submit_all(self, body: Body, size: int, **options: Any) -> Batch:
         """Submit a function so many times, all of them or none."""
+        if self._leave_out():
+            return Batch([Submission(-1, handle=NoTask(self.jurat.Status.COMPLETED)) for _ in range(size)])
         first = len(self.submissions)
         retry = options.get("retry", self._retry)
         attempts = 1 if retry is None else 1 + retry.max_retries
         batch = Batch([Submission(first + place, attempts) for place in range(size)])
+        for submission in batch.submissions:
+            submission.body, submission.options = body, options
         self.submissions += batch.submissions
         self.batches.append(batch)
 
@@ -227,6 +265,8 @@ class Stage:
 
     def call_back(self, submission: Submission) -> None:
         """Ask to be called when the task of this submission has ended."""
+        if isinstance(submission.handle, NoTask):
+            return
         self.asked.append(submission)
 
         def called(handle: Any) -> None:
@@ -286,6 +326,11 @@ class Stage:
         runtime = self.runtime
         if runtime.running is not runtime.onlooker:
             self.spans.append(Span(action, runtime.running.name, began, runtime.steps))
+
+    def _leave_out(self) -> bool:
+        """Whether the next call is one that was to be left out."""
+        self.calls_made += 1
+        return self.calls_made - 1 in self._omit
 
     def _problem(self, what: str, problem: BaseException) -> None:
         """The worker reports that something of a user's has failed."""

@@ -1,7 +1,8 @@
 """Replay tokens: a schedule in a line of text.
 
-A token names everything that decides a run: the scenario, the defect if one was seeded,
-the grain, and the choices, as deviations from the run-to-block default.  The numbers a run
+A token names everything that decides a run: the scenario, the submissions of it that are left
+out, the defect if one was seeded, the grain, and the choices, as deviations from the
+run-to-block default.  The numbers a run
 draws follow from the scenario's name.  So a token, with the same source, is the run:
 
     v1.AYHE2LJUGQ2DKNBVGA4TKMZSGE3A
@@ -12,6 +13,8 @@ with other source the same choices may lead elsewhere.
 The bytes inside: length of what follows it (without the checksum), scenario (32 bits of
 the name's SHA-256), grain, defect, source (16 bits), then a pair for each deviation: the
 choices since the last one, and the option; then a checksum of all that (16 bits of CRC-32).
+If submissions are left out, the number of the grain is greater by two, and a number whose bits
+say which follows the source: the lowest bit is the first submission.
 Whole numbers are varints, seven bits a byte, low bits first, save where bits are named.
 """
 
@@ -53,6 +56,8 @@ class Schedule:
     """`Build.digest`, shortened: the worker's files that the schedule was recorded from."""
     deviations: tuple[tuple[int, int], ...]
     """(number of the choice, option), in order."""
+    omitted: tuple[int, ...] = ()
+    """Submissions that are left out, from 0, in the order in which the run would make them."""
 
 
 def name_hash(name: str) -> bytes:
@@ -63,9 +68,11 @@ def name_hash(name: str) -> bytes:
 def encode(schedule: Schedule) -> str:
     """The token of this schedule."""
     inside = bytearray(schedule.scenario)
-    inside += _varint(_GRAINS.index(schedule.grain))
+    inside += _varint(_GRAINS.index(schedule.grain) + len(_GRAINS) * bool(schedule.omitted))
     inside += _varint(_defect_number(schedule.defect))
     inside += schedule.source.to_bytes(2, "big")
+    if schedule.omitted:
+        inside += _varint(sum(1 << number for number in set(schedule.omitted)))
     next_choice = 0
     for choice, option in schedule.deviations:
         inside += _varint(choice - next_choice) + _varint(option)
@@ -80,11 +87,12 @@ def decode(token: str) -> Schedule:
     inside = _opened(token)
     reader = _Reader(token, inside)
     scenario = reader.take(4)
-    grain = reader.varint()
-    if grain >= len(_GRAINS):
-        raise TokenUnknown(token, f"unknown grain number {grain}")
+    omits, grain = divmod(reader.varint(), len(_GRAINS))
+    if omits > 1:
+        raise TokenUnknown(token, f"unknown grain number {grain + omits * len(_GRAINS)}")
     defect = _defect_id(reader.varint())
     source = int.from_bytes(reader.take(2), "big")
+    bits = reader.varint() if omits else 0
     deviations = []
     next_choice = 0
     while reader.left:
@@ -92,7 +100,12 @@ def decode(token: str) -> Schedule:
         deviations.append((choice, reader.varint()))
         next_choice = choice + 1
     return Schedule(
-        scenario=scenario, grain=_GRAINS[grain], defect=defect, source=source, deviations=tuple(deviations)
+        scenario=scenario,
+        grain=_GRAINS[grain],
+        defect=defect,
+        source=source,
+        deviations=tuple(deviations),
+        omitted=tuple(number for number in range(bits.bit_length()) if bits >> number & 1),
     )
 
 

@@ -151,8 +151,8 @@ def test_the_story_names_its_replay_and_the_replay_tells_the_story() -> None:
     *_, last = found.stdout.splitlines()
     assert last.startswith("replay: jurat explore --replay v1.")
     again = jurat("explore", "--replay", last.split()[-1])
-    story = [line.strip() for line in found.stdout.splitlines() if line.startswith("  ")]
-    assert [line for line in again.stdout.splitlines()[2:] if line] == story
+    story = [line[2:] for line in found.stdout.splitlines() if line.startswith("  ")]
+    assert [line for line in again.stdout.splitlines()[2:] if line] == [line for line in story if line]
 
 
 def test_the_clean_worker_passes_and_the_words_say_sampled() -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.sim.toys import every_run, play
 
+from jurat_sim.carriers import STOCK
 from jurat_sim.errors import TooManyThreads
-from jurat_sim.pool import STOCK, Pool
+from jurat_sim.pool import Pool
 from jurat_sim.runtime import BenchRuntime, Ending, Misuse
 from jurat_sim.strategies import RandomWalk, RunToBlock
 

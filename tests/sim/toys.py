@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from jurat_sim import carriers
     from jurat_sim.primitives import BenchThread
     from jurat_sim.runtime import Strategy
 
@@ -29,7 +30,7 @@ def play(
     toy: Callable[[BenchRuntime], Any],
     strategy: Strategy | None = None,
     *,
-    pool: Pool | None = None,
+    pool: carriers.Pool | None = None,
     number: int = 0,
     **options: Any,
 ) -> Played:

@@ -1,0 +1,105 @@
+"""Stories: what a person needs to find the reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from jurat_sim import Grain, explore, replay
+from jurat_sim.bench import Bench
+from jurat_sim.defects import DEFECTS
+from jurat_sim.scenarios import SCENARIOS, scenario_named
+from jurat_sim.story import PROPERTIES, Story, tell
+
+
+def _story(defect: str) -> Story:
+    seeded = DEFECTS[defect]
+    failure = explore(seeded.scenario, defect=defect, grain=seeded.grain, schedules=seeded.schedules).failure
+    assert failure is not None
+    return replay(failure.token).story
+
+
+def test_the_reason_for_a_forgotten_retry_is_in_its_story() -> None:
+    """D12: a drain began, a task failed and is due again, its alarm is answered, and nothing comes of it."""
+    told = _story("D12").brief()
+    text = "\n".join(told)
+    drain = next(place for place, line in enumerate(told) if "BeginDrain" in line)
+    retry = next(place for place, line in enumerate(told) if "Retry task 2" in line)
+    answered = max(place for place, line in enumerate(told) if "> become_due" in line)
+    assert drain < retry < answered
+    assert "BecomeDue task 2" not in told[answered]
+    assert "what died: stuck" in text
+    assert "the specification's state at the end: worker draining, 1 waiting" in text
+    assert "  task 2: retrying, attempt 1 of at most 3, due at " in text
+    assert "which has passed" in text
+    assert "  the worker may, and in the end must: BecomeDue task 2" in text
+    assert "  steward waits without a timer at gate steward." in text
+    assert told[-1].startswith("token: v1.")
+
+
+def test_a_brief_story_ends_where_the_rule_is_broken() -> None:
+    """D19: who was held up where, the event that was refused, the guard, and the state before it."""
+    story = _story("D19")
+    told = story.brief()
+    text = "\n".join(told)
+    steps = [line for line in told if line[:5].strip().isdigit()]
+    assert any("!" in line and "client, about to take lock core.lock" in line for line in steps)
+    assert "NOT ALLOWED, since this is not true: the worker is open" in steps[-1]
+    assert "what died: conformance: Submit: the worker is open" in told
+    assert f"  it says: {PROPERTIES['conformance']}" in told
+    assert "  allowed only if: the worker is open" in told
+    assert "the specification's state before it: worker stopping" in text
+    assert len(story.full()) > len(told)
+
+
+def test_a_full_story_has_a_line_for_each_step_and_event() -> None:
+    """Steps by number, time, thread and place; events with the state before and after."""
+    with Bench(scenario_named("submit_races_stop")) as bench:
+        story = tell(bench, [])
+    told = story.full()
+    more = sum(max(0, len(line.events) - 1) for line in story.lines)
+    steps = [line for line in told if line[:5].strip().isdigit()]
+    assert len(steps) == len(story.lines)
+    assert sum(len(line.events) for line in story.lines) == len(story.run.log)
+    assert len([line for line in told if line.startswith(" " * 30)]) == more
+    assert [line.step for line in story.lines] == sorted(line.step for line in story.lines)
+    assert story.lines[-1].step in (story.run.steps, story.run.steps - 1)
+    assert "the run is finished, and every check holds" in told
+    assert any(
+        "Start task 1, attempt 1  [queued -> running]   < takes lock core.lock" in line for line in steps
+    )
+    assert any("in client > Worker.submit > admit" in line for line in steps)
+
+
+def test_a_story_says_what_was_left_out_and_what_each_task_is() -> None:
+    """The program that was run is smaller than the scenario of that name, and says so."""
+    with Bench(scenario_named("retries_race")) as bench:
+        told = tell(bench, [], omit=(1, 2)).brief()
+    assert "left out, of 7 submissions: number 2, 3" in told
+    assert "task 1: function made by _fails_until, retry Retry(max_retries 1, delay 1 ms)" in told
+
+
+def test_where_threads_stand_when_two_wait_for_each_other() -> None:
+    """Each with what it waits for, its calls, and the step since when."""
+    told = _story("D20").brief()
+    standing = [line for line in told if ", since step " in line]
+    assert any(
+        " waits without a timer at gate core.seats[" in line and "in work, since" in line for line in standing
+    )
+    assert any(" to end, in stopper > Shutdown.wait" in line for line in standing)
+
+
+def test_at_the_grain_of_accesses_a_story_says_what_is_read_and_written() -> None:
+    """With the line of the source."""
+    with Bench(scenario_named("submit_races_stop"), grain=Grain.ACCESS) as bench:
+        told = tell(bench, [(400, 0)]).full()
+    assert any("goes on at _steps.py:" in line and "core.phase" in line for line in told)
+
+
+@pytest.mark.parametrize("grain", Grain)
+def test_every_scenario_can_be_told(grain: Grain) -> None:
+    """A line is a line, whatever happens in it."""
+    for scenario in list(SCENARIOS.values())[:: 1 if grain is Grain.SEAM else 12]:
+        with Bench(scenario, grain=grain) as bench:
+            story = tell(bench, [])
+        assert story.run.findings == []
+        assert not any("\n" in line for line in story.full())
