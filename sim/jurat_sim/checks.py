@@ -23,8 +23,8 @@ Only the specification is asked what is allowed.  Nothing here knows a rule of i
 
 from __future__ import annotations
 
-from collections import Counter
 from copy import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jurat_spec.lifecycle import TERMINAL
@@ -46,20 +46,11 @@ STEP_BOUND = "step bound"
 def check(stage: Stage) -> list[Finding]:
     """Everything that is wrong with this run, which is over and not yet closed."""
     runtime = stage.runtime
+    course = _follow(stage)
     findings: list[Finding] = []
-    replay = Replay()
-    records: dict[int, LoggedTask] = {}
-    try:
-        for event in stage.log:
-            if event[1] == "Evict" and event[2] in replay.tasks:
-                records[event[2]] = copy(replay.tasks[event[2]])
-            replay.step(event)
-    except NotABehaviour as refused:
+    if course.refused is not None:
+        refused = course.refused
         findings.append(Finding(f"conformance: {_action(refused.event)}: {refused.guard}", str(refused)))
-        conforms = False
-    else:
-        conforms = True
-        records.update(replay.tasks)
     findings += _broken(stage)
     over = runtime.ending is Ending.FINISHED
     numbers = {s.handle.number: s for s in stage.submissions if s.handle is not None and not s.attached}
@@ -69,23 +60,56 @@ def check(stage: Stage) -> list[Finding]:
     elif runtime.ending is Ending.STEP_BOUND:
         findings.append(Finding(STEP_BOUND, runtime.trouble))
     findings += _functions(stage)
-    if over and conforms:
+    if over and course.refused is None:
         stage.finish()
-        findings += _told(stage, replay, records, numbers)
+        findings += _told(stage, course, numbers)
     return findings
 
 
-def _told(
-    stage: Stage, replay: Replay, records: dict[int, LoggedTask], numbers: dict[int, Submission]
-) -> Iterator[Finding]:
+@dataclass(slots=True, eq=False)
+class _Course:
+    """What the specification makes of a log, and what later checks need from the way there."""
+
+    replay: Replay
+    records: dict[int, LoggedTask]
+    """Every task that was admitted; one that was evicted, as it was before."""
+    counts: dict[int, dict[str, Any]]
+    """What a snapshot would say, by the place of the log, where one may have been taken."""
+    refused: NotABehaviour | None = None
+
+
+def _follow(stage: Stage) -> _Course:
+    """Hold the log against the specification, in one pass."""
+    replay = Replay()
+    course = _Course(replay, {}, {0: {}})
+    places = {place for look in stage.looks for place in range(look.since, look.until + 1)}
+    places.add(len(stage.log))
+    forgotten: list[str] = []
+    try:
+        for place, event in enumerate(stage.log, start=1):
+            if event[1] == "Evict" and event[2] in replay.tasks:
+                record = course.records[event[2]] = copy(replay.tasks[event[2]])
+                forgotten.append(record.status)
+            replay.step(event)
+            if place in places:
+                course.counts[place] = _counted(replay, forgotten)
+    except NotABehaviour as refused:
+        course.refused = refused
+    else:
+        course.records.update(replay.tasks)
+    return course
+
+
+def _told(stage: Stage, course: _Course, numbers: dict[int, Submission]) -> Iterator[Finding]:
     """What holds of what callers were told, when the run is over and its log is in order."""
+    replay, records = course.replay, course.records
     yield from _handles(stage, records, numbers)
     known = sorted(task.number for task in stage.worker.tasks())
     if known != sorted(replay.tasks):
         yield Finding("handles: tasks", f"the worker knows {known}, and by the log {sorted(replay.tasks)}")
     yield from _batches(stage)
     yield from _callbacks(stage)
-    yield from _snapshots(stage)
+    yield from _snapshots(stage, course.counts)
     yield from _shutdown(stage, replay, records)
     yield from _results(stage)
 
@@ -296,24 +320,19 @@ def _callbacks(stage: Stage) -> Iterator[Finding]:
             )
 
 
-def _snapshots(stage: Stage) -> Iterator[Finding]:
+def _snapshots(stage: Stage, counts: dict[int, dict[str, Any]]) -> Iterator[Finding]:
     """A snapshot agrees with the log at some place between those where it was asked for and was there."""
     looks = [*stage.looks]
     if stage.closings:
         looks.append(Look(stage.worker.snapshot(), len(stage.log), len(stage.log)))
-    if not looks:
-        return
-    counted = list(_counted(stage))
     for look in looks:
         snapshot = look.snapshot
         told = {column: getattr(snapshot.counts, column) for column in _COLUMNS}
         told |= {"rejected": snapshot.rejected, "remembered": snapshot.remembered}
         told |= {"phase": snapshot.phase, "threads": snapshot.threads}
-        if told not in counted[look.since : look.until + 1]:
-            yield Finding(
-                "snapshots: the counts of one instant",
-                f"it says {told}, and the log {counted[look.since : look.until + 1]}",
-            )
+        logged = [counts[place] for place in range(look.since, look.until + 1)]
+        if told not in logged:
+            yield Finding("snapshots: the counts of one instant", f"it says {told}, and the log {logged}")
 
 
 _COLUMNS = (
@@ -322,23 +341,22 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _counted(stage: Stage) -> Iterator[dict[str, Any]]:
-    """What a snapshot would say before the first event and after each."""
-    replay = Replay()
-    forgotten: Counter[str] = Counter()
-    yield {}
-    for event in stage.log:
-        if event[1] == "Evict":
-            forgotten[replay.tasks[event[2]].status] += 1
-        replay.step(event)
-        counts = forgotten + Counter(replay.statuses().values())
-        said: dict[str, Any] = {column: counts[column] for column in _COLUMNS}
-        said["retries"] = replay.counts["Retry"] + replay.counts["TimeOutRetry"]
-        said["rejected"] = replay.counts["Reject"]
-        said["remembered"] = sum(task.status in TERMINAL for task in replay.tasks.values())
-        world = replay.world
-        assert world is not None  # noqa: S101 - it has taken an event
-        yield {**said, "phase": world.phase, "threads": world.threads}
+def _counted(replay: Replay, forgotten: list[str]) -> dict[str, Any]:
+    """What a snapshot says at this place of the log, if tasks were forgotten that had ended in these ways."""
+    said: dict[str, Any] = dict.fromkeys(_COLUMNS, 0)
+    for status in forgotten:
+        said[status] += 1
+    remembered = 0
+    for task in replay.tasks.values():
+        said[task.status] += 1
+        remembered += task.status in TERMINAL
+    counts, world = replay.counts, replay.world
+    assert world is not None  # noqa: S101 - it has taken an event
+    said["retries"] = counts["Retry"] + counts["TimeOutRetry"]
+    said["rejected"] = counts["Reject"]
+    said["remembered"] = remembered
+    said["phase"], said["threads"] = world.phase, world.threads
+    return said
 
 
 def _shutdown(stage: Stage, replay: Replay, records: dict[int, LoggedTask]) -> Iterator[Finding]:
@@ -381,15 +399,13 @@ def _closing(closing: Closing, stage: Stage) -> Iterator[Finding]:
 
 def _report(stage: Stage, closing: Closing) -> Iterator[Finding]:
     """The shutdown's report, against the log from its beginning on."""
-    ends = {"Complete": 0, "Fail": 0, "Cancel": 1, "AcknowledgeCancel": 1, "ShutdownCancel": 1}
-    ends |= {"TimeOut": 2, "Expire": 2, "Abandon": 3}
     logged: tuple[list[int], ...] = ([], [], [], [])
     shutting_down = False
     for _, action, number, _, _ in stage.log:
         if action in ("BeginDrain", "StopNow"):
             shutting_down = True
-        elif shutting_down and action in ends:
-            logged[ends[action]].append(number)
+        elif shutting_down and action in _ENDS:
+            logged[_ENDS[action]].append(number)
     report = closing.shutdown.report()
     ids = {s.handle.number: s.handle.id for s in stage.submissions if s.handle is not None}
     told = (report.finished, report.cancelled, report.timed_out, report.abandoned)
@@ -401,8 +417,13 @@ def _report(stage: Stage, closing: Closing) -> Iterator[Finding]:
         )
 
 
-_ENDS = ("Complete", "Fail", "Cancel", "AcknowledgeCancel", "ShutdownCancel", "TimeOut", "Expire", "Abandon")
-"""The events after which a task is terminal."""
+_ENDS = {
+    "Complete": 0, "Fail": 0,
+    "Cancel": 1, "AcknowledgeCancel": 1, "ShutdownCancel": 1,
+    "TimeOut": 2, "Expire": 2,
+    "Abandon": 3,
+}  # fmt: skip
+"""The events after which a task is terminal, and the part of a shutdown's report that names it."""
 
 
 def _results(stage: Stage) -> Iterator[Finding]:

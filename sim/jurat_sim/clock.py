@@ -37,28 +37,21 @@ class Sleeper(Protocol):
 class Clock:
     """The time of one run."""
 
-    __slots__ = ("_environment", "_tick_ns", "_waited_ns", "_worked_ns", "pending")
+    __slots__ = ("_environment", "_waited_ns", "now", "pending", "tick_ns")
 
     def __init__(self, tick_ns: int) -> None:
-        self._environment = simpy.Environment()
-        self._tick_ns = tick_ns
+        self._environment: simpy.Environment | None = None  # most short runs start no timer
         self._waited_ns = 0
-        self._worked_ns = 0
+        self.tick_ns = tick_ns
+        self.now = 0
+        """The time.  To look costs nothing; whoever reads it in the run adds a tick first."""
         self.pending = 0
         """Timers that somebody still waits for."""
 
-    def read(self) -> int:
-        """The time, after a tick."""
-        self._worked_ns += self._tick_ns
-        return self._waited_ns + self._worked_ns
-
-    @property
-    def now(self) -> int:
-        """The time, for onlookers: looking costs nothing."""
-        return self._waited_ns + self._worked_ns
-
     def start(self, sleeper: Sleeper, delay_ns: int) -> None:
         """Start the timer of this sleeper."""
+        if self._environment is None:
+            self._environment = simpy.Environment()
         timer = self._environment.timeout(delay_ns)
         sleeper.timer = timer
         self.pending += 1
@@ -77,7 +70,11 @@ class Clock:
 
     def advance(self) -> None:
         """Let time pass until the next timer that somebody waits for has fired."""
+        environment = self._environment
+        assert environment is not None  # noqa: S101 - somebody has started a timer
         left = self.pending - 1
         while self.pending > left:
-            self._environment.step()
-        self._waited_ns = int(self._environment.now)
+            environment.step()
+        waited_ns = int(environment.now)
+        self.now += waited_ns - self._waited_ns
+        self._waited_ns = waited_ns

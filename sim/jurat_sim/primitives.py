@@ -42,6 +42,13 @@ class Operation(StrEnum):
     END = "ended"
 
 
+# By name: to look a member up in its class takes as long as a call.
+_TAKE, _GAVE, _OPEN, _WAIT, _WAIT_FOR = (
+    Operation.TAKE, Operation.GAVE, Operation.OPEN, Operation.WAIT, Operation.WAIT_FOR
+)  # fmt: skip
+_BEGIN, _JOIN, _END = Operation.BEGIN, Operation.JOIN, Operation.END
+
+
 class BenchLock:
     """Mutual exclusion that knows its owner."""
 
@@ -56,7 +63,11 @@ class BenchLock:
 
     def __enter__(self) -> Self:
         runtime = self._runtime
-        me = runtime.enter(Operation.TAKE, self)
+        me = runtime.running
+        if me.dying:
+            runtime.refuse(me)
+        me.operation = _TAKE
+        me.object = self
         owner = self.owner
         if owner is me:
             runtime.misuse(
@@ -67,8 +78,8 @@ class BenchLock:
         if owner is not None:
             runtime.block(me)
         runtime.switch(me)
-        contenders.remove(me)
         self.owner = me
+        contenders.remove(me)
         for thread in contenders:
             runtime.block(thread)
         if runtime.monitor is not None:
@@ -88,7 +99,7 @@ class BenchLock:
             runtime.unblock(thread)
         if runtime.monitor is not None:
             runtime.monitor.effect(me, Effect.RELEASED, self)
-        me.operation = Operation.GAVE
+        me.operation = _GAVE
         me.object = self
         runtime.switch(me)
 
@@ -107,7 +118,7 @@ class BenchGate:
     def wait(self) -> bool:
         """Take the token, waiting for it as long as it takes."""
         runtime = self._runtime
-        me = self._sit_down(Operation.WAIT)
+        me = self._sit_down(_WAIT)
         if not self.token:
             if me is runtime.onlooker:
                 runtime.misuse(f"{me.name} would wait at gate {self.name} for ever")
@@ -122,13 +133,13 @@ class BenchGate:
     def wait_for(self, timeout_ns: int) -> bool:
         """Take the token, or give up after `timeout_ns`."""
         runtime = self._runtime
-        me = self._sit_down(Operation.WAIT_FOR)
+        me = self._sit_down(_WAIT_FOR)
         if timeout_ns < 0:
             runtime.misuse(f"{me.name} waits {timeout_ns} ns at gate {self.name}: a wait cannot be negative")
         runtime.switch(me)
         if not self.token and timeout_ns and me is not runtime.onlooker:
             runtime.sleep(me, timeout_ns)
-            me.operation = Operation.WAIT
+            me.operation = _WAIT
             runtime.switch(me)
         self.waiter = None
         # A token that arrives after the timer fired stays: this wait said that it took none.
@@ -143,7 +154,7 @@ class BenchGate:
     def open(self) -> None:
         """Leave the token."""
         runtime = self._runtime
-        me = runtime.enter(Operation.OPEN, self)
+        me = runtime.enter(_OPEN, self)
         runtime.switch(me)
         if self.token:
             runtime.misuse(f"{me.name} opens gate {self.name} a second time before its token was taken")
@@ -191,7 +202,7 @@ class BenchThread:
         self._target = target
         self._args = args
         self.name = name
-        self.operation = Operation.BEGIN
+        self.operation = _BEGIN
         self.object: object = None
         """What the next operation is done to: a lock, a gate, a thread, a place in the source."""
         self.ready = False
@@ -211,7 +222,7 @@ class BenchThread:
     def join(self, timeout_ns: int | None = None) -> bool:
         """Wait until the thread has ended; False if `timeout_ns` passed first."""
         runtime = self._runtime
-        me = runtime.enter(Operation.JOIN, self)
+        me = runtime.enter(_JOIN, self)
         if me is runtime.onlooker and not self.ended and timeout_ns != 0:
             runtime.misuse(f"{me.name} would wait for {self.name} for ever")
         if timeout_ns is None:
@@ -250,7 +261,7 @@ class BenchThread:
         if self.dying:
             return False
         self.ended = True
-        self.operation = Operation.END
+        self.operation = _END
         return True
 
     def leave(self) -> None:

@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 STEP_BOUND = 5_000
 """Steps after which a run is cut short, unless the scenario says otherwise."""
 
+_SPAWNED, _PAUSE, _ACCESS = Operation.SPAWNED, Operation.PAUSE, Operation.ACCESS
+
 _PATIENCE = 64
 """Times that a thread being killed may swallow `Killed` before it is left for dead."""
 
@@ -133,9 +135,11 @@ class BenchRuntime:
 
     def monotonic_ns(self) -> int:
         """The time since the run began, in nanoseconds."""
+        clock = self._clock
         if self.monitor is not None:
-            self.monitor.effect(self.running, Effect.READ_CLOCK, self._clock)
-        return self._clock.read()
+            self.monitor.effect(self.running, Effect.READ_CLOCK, clock)
+        clock.now = now = clock.now + clock.tick_ns
+        return now
 
     def wall_ns(self) -> int:
         """The same, counted from `WALL_EPOCH_NS`."""
@@ -153,7 +157,7 @@ class BenchRuntime:
         """Start a thread; it takes its first step when it is chosen."""
         count = self._names[name] = self._names.get(name, 0) + 1
         thread = BenchThread(self, name if count == 1 else f"{name}#{count}", target, args)
-        me = self.enter(Operation.SPAWNED, thread)
+        me = self.enter(_SPAWNED, thread)
         self.threads.append(thread)
         if self.monitor is not None:
             self.monitor.effect(me, Effect.SPAWNED, thread)
@@ -178,7 +182,7 @@ class BenchRuntime:
 
     def pause(self, where: str) -> None:
         """A switch point of the scenario's own, as a task's function may say."""
-        self.switch(self.enter(Operation.PAUSE, where))
+        self.switch(self.enter(_PAUSE, where))
 
     def access(self, place: object) -> bool:
         """A switch point before an access to shared state, in code built at that grain.
@@ -189,9 +193,9 @@ class BenchRuntime:
         if me is self.onlooker:
             return False
         if me.dying:
-            self._refuse(me)
+            self.refuse(me)
         self.accesses += 1
-        me.operation = Operation.ACCESS
+        me.operation = _ACCESS
         me.object = place
         self.switch(me)
         return self.monitor is not None
@@ -244,7 +248,7 @@ class BenchRuntime:
         """The thread that runs is about to do this."""
         me = self.running
         if me.dying:
-            self._refuse(me)
+            self.refuse(me)
         me.operation = operation
         me.object = what
         return me
@@ -392,7 +396,7 @@ class BenchRuntime:
         self.running = self.onlooker
         self._back()
 
-    def _refuse(self, me: BenchThread) -> NoReturn:
+    def refuse(self, me: BenchThread) -> NoReturn:
         """A thread that is being killed wants something; it swallowed `Killed`, or cleans up."""
         me.swallowed += 1
         while me.swallowed > _PATIENCE:
