@@ -36,6 +36,7 @@ class Operation(StrEnum):
     WAIT = "about to take the token of gate"
     WAIT_FOR = "about to wait in time at gate"
     JOIN = "about to join"
+    JOIN_FOR = "about to wait in time for the end of"
     SPAWNED = "after spawning"
     PAUSE = "pausing in"
     ACCESS = "at"
@@ -211,7 +212,7 @@ class BenchThread:
     def join(self, timeout_ns: int | None = None) -> bool:
         """Wait until the thread has ended; False if `timeout_ns` passed first."""
         runtime = self._runtime
-        me = runtime.enter(Operation.JOIN, self)
+        me = runtime.enter(Operation.JOIN if timeout_ns is None else Operation.JOIN_FOR, self)
         if me is runtime.onlooker and not self.ended and timeout_ns != 0:
             runtime.misuse(f"{me.name} would wait for {self.name} for ever")
         if timeout_ns is None:
@@ -228,6 +229,7 @@ class BenchThread:
         if not self.ended and timeout_ns:
             self.joiners.append(me)
             runtime.sleep(me, timeout_ns)
+            me.operation = Operation.JOIN
             runtime.switch(me)
             self.joiners.remove(me)
             me.expired = False

@@ -1,0 +1,170 @@
+"""Which steps of a run may be exchanged, and when two runs are the same but for such exchanges.
+
+Two effects are *dependent* if they are on the same object and not both of them only read it; two
+effects of one thread are always dependent.  Neighbours in a run that are not dependent can be
+exchanged, and nobody notices.  Runs that differ by exchanges alone are one *Mazurkiewicz trace*: the
+partial order of their effects.  So the number of traces, not that of runs, is how much was explored.
+
+**The objects.**  What a monitor is told (`monitor.Effect`) becomes accesses to these objects; all names
+are the same in each run, since locks and gates are named after who makes them:
+
+* a lock, written by taking it and by giving it back;
+* a gate, written by opening it and by taking its token; read by who finds no token there, and by a timer
+  that fires while a thread waits at the gate: from then on an opening comes too late;
+* a thread, written by its spawn and its end; read by a join, and by a timer as with gates;
+* a name for threads, written by each spawn that uses it, since the second one gets another name;
+* `now`, written when time passes, read by each reading of the clock.  That readings commute is exact with
+  a tick of zero; with a tick they differ by nanoseconds that a trace does not show;
+* `timers`, written by setting a timer, by stopping one and when time passes, which may happen only while
+  there is one.  Two timers that are due at the same time fire in the order in which they were set;
+* the sleep of a thread in a timed wait, written when it begins, when the timer fires, and when it is over;
+* a field, read or written by an access to shared state, of whichever owner: that is more dependence than
+  there is, which costs time and misses nothing.
+
+Source: Mazurkiewicz, "Trace theory", 1987; as used by Flanagan and Godefroid, "Dynamic partial-order
+reduction for model checking software", POPL 2005.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .monitor import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .primitives import BenchThread
+    from .runtime import BenchRuntime
+
+NOW = "now"
+TIMERS = "timers"
+
+Accesses = tuple[tuple[str, bool], ...]
+"""Objects by name, each with whether it is written."""
+
+
+class Dependence:
+    """Names the objects that the effects of one run access.
+
+    Parameters
+    ----------
+    runtime: of the run that is about to begin.  A timer's effect says nothing about whose it was, so the
+        threads are looked at when time has passed.
+    """
+
+    __slots__ = ("_expired", "_runtime")
+
+    def __init__(self, runtime: BenchRuntime) -> None:
+        self._runtime = runtime
+        self._expired: set[str] = set()
+
+    def of(self, thread: BenchThread | None, effect: Effect, what: object) -> Accesses:
+        """The accesses of an effect, at the moment when a monitor is told of it."""
+        return _RULES[effect](self, thread, what)
+
+    @staticmethod
+    def of_access(field: str, write: bool) -> Accesses:  # noqa: FBT001
+        """The accesses of an access to shared state."""
+        return ((f"field {field}", write),)
+
+    def _write(self, thread: BenchThread, what: BenchThread) -> Accesses:  # noqa: ARG002
+        return ((what.name, True),)
+
+    def _over(self, thread: BenchThread, what: BenchThread, *, write: bool) -> Accesses:
+        self._expired.discard(thread.name)
+        return ((what.name, write), (f"sleep {thread.name}", True))
+
+    def _passed(self, thread: BenchThread, what: BenchThread) -> Accesses:
+        return self._over(thread, what, write=True)
+
+    def _gave_up(self, thread: BenchThread, what: BenchThread) -> Accesses:
+        return self._over(thread, what, write=False)
+
+    def _spawned(self, thread: BenchThread, what: BenchThread) -> Accesses:  # noqa: ARG002
+        return ((what.name, True), (f"name {what.name.partition('#')[0]}", True))
+
+    def _read_clock(self, thread: BenchThread, what: object) -> Accesses:  # noqa: ARG002
+        return ((NOW, False),)
+
+    def _set_timer(self, thread: BenchThread, what: object) -> Accesses:  # noqa: ARG002
+        return ((TIMERS, True), (f"sleep {thread.name}", True), (_awaited(thread), False))
+
+    def _stopped_timer(self, thread: BenchThread, what: object) -> Accesses:  # noqa: ARG002
+        return ((TIMERS, True),)
+
+    def _time_passed(self, thread: None, what: object) -> Accesses:  # noqa: ARG002
+        accesses = [(NOW, True), (TIMERS, True)]
+        for it in self._runtime.threads:
+            if it.expired and it.name not in self._expired:
+                self._expired.add(it.name)
+                accesses += [(f"sleep {it.name}", True), (_awaited(it), False)]
+        return tuple(accesses)
+
+
+def _awaited(thread: BenchThread) -> str:
+    """The name of the gate or thread that a thread waits for."""
+    name: str = thread.object.name  # type: ignore[attr-defined]
+    return name
+
+
+_RULES: dict[Effect, Callable[..., Accesses]] = {
+    Effect.ACQUIRED: Dependence._write,
+    Effect.RELEASED: Dependence._write,
+    Effect.OPENED: Dependence._write,
+    Effect.PASSED: Dependence._passed,
+    Effect.GAVE_UP: Dependence._gave_up,
+    Effect.SPAWNED: Dependence._spawned,
+    Effect.ENDED: Dependence._write,
+    Effect.JOINED: Dependence._gave_up,
+    Effect.LEFT: Dependence._gave_up,
+    Effect.READ_CLOCK: Dependence._read_clock,
+    Effect.SET_TIMER: Dependence._set_timer,
+    Effect.STOPPED_TIMER: Dependence._stopped_timer,
+    Effect.TIME_PASSED: Dependence._time_passed,
+}
+
+
+class Fingerprint:
+    """A monitor that computes a number of 64 bits: equal for runs of one trace, else different.
+
+    A trace is known when it is known for each access how often the object was written before, for then
+    the order of any two dependent accesses is known.  So each access is hashed with its thread, its place
+    in its thread and that count, and the sum of the hashes does not depend on the order of the run.
+    Different traces have the same number with a probability of about 2 to the power of -64.  The numbers
+    are for comparison within a process: Python hashes strings differently in the next.
+    """
+
+    __slots__ = ("_dependence", "_places", "_sum", "_versions")
+
+    def __init__(self, runtime: BenchRuntime) -> None:
+        self._dependence = Dependence(runtime)
+        self._versions: dict[str, int] = {}
+        self._places: dict[str, int] = {}
+        self._sum = 0
+
+    def effect(self, thread: BenchThread | None, effect: Effect, what: object) -> None:
+        """Add an effect."""
+        if thread is None or not thread.dying:
+            self._add(thread, self._dependence.of(thread, effect, what))
+
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: ARG002, FBT001
+        """Add an access to shared state."""
+        self._add(thread, self._dependence.of_access(field, write))
+
+    @property
+    def value(self) -> int:
+        """Of the run so far."""
+        return self._sum & 0xFFFF_FFFF_FFFF_FFFF
+
+    def _add(self, thread: BenchThread | None, accesses: Accesses) -> None:
+        name = "" if thread is None else thread.name
+        place = self._places.get(name, 0)
+        versions = self._versions
+        for what, write in accesses:
+            version = versions.get(what, 0)
+            self._sum += hash((name, place, what, version, write))
+            place += 1
+            if write:
+                versions[what] = version + 1
+        self._places[name] = place
