@@ -69,10 +69,13 @@ class Bench:
         defect: Defect | None = None,
         grain: Grain = Grain.SEAM,
         package: str = "jurat",
+        tick_ns: int = 1,
     ) -> None:
         self.scenario = scenario
         self.defect = defect
         self.grain = grain
+        self.tick_ns = tick_ns
+        """What a reading of the clock costs; zero for searches, to whom readings must commute."""
         patches = () if defect is None else defect.patches
         self.build: Build = load(
             package, name="clean" if defect is None else defect.id, patches=patches, grain=grain
@@ -92,7 +95,7 @@ class Bench:
         """
         strategy.begin(number)
         points = self.build.points
-        runtime = BenchRuntime(strategy, self._pool, seed=self._seed)
+        runtime = BenchRuntime(strategy, self._pool, tick_ns=self.tick_ns, seed=self._seed)
         if points is not None:
             points.use(runtime)
         try:
@@ -123,6 +126,7 @@ class Bench:
                 scenario=name_hash(self.scenario.name),
                 grain=self.grain,
                 defect=None if self.defect is None else self.defect.id,
+                tick_ns=self.tick_ns,
                 source=self.source,
                 deviations=tuple(run.deviations),
             )

@@ -9,7 +9,7 @@ tried that leads to the other order; from there the rest follows by itself.
 **Steps** are those of the runtime: from one switch point to the next, a locked section that nobody
 contends for being one step.  A step's *footprint* is the union of the accesses that a monitor is told of
 while it lasts, and two steps depend on each other if their footprints do.  That time passes is a step of a
-thread of its own, `TIME`, which is enabled while a timer is pending.
+thread of its own, `strategies.TIME`, which is enabled while a timer is pending.
 
 **Which races can be reversed.**  A step that waited for another cannot come before it.  Only the first
 operation of a step can wait, so it decides: a token cannot be taken before it is there, a thread not joined
@@ -25,6 +25,13 @@ the run by a misuse) races with it, though the other has not been taken.
 step that its own depends on.  The entry keeps the footprint that the step had when it was taken: it has the
 same from each state in which the thread still sleeps, since only independent steps came between.  A run
 whose every option sleeps is given up (`Redundant`), and counted in `blocked`.
+
+**Steps that decide.**  The algorithm's events have one access each, known before they happen.  A step here
+has several, and which they are may depend on the first: a wait in time sets a timer if it finds no token,
+and a locked section may read the clock or not.  So when a sleeper is woken by step i, what it does then may
+have nothing to do with a later step z that the known step depends on, and nothing would show that z could
+have come first, then the sleeper as it is known, then i.  Therefore such z are looked for when the run is
+over, and each is treated as if it raced with i.
 
 **What this rests on.**  Between two switch points the code may read and write fields that no monitor is
 told of.  The reduction is sound only if all of these are protected, that is without data races, which a
@@ -51,6 +58,7 @@ from .errors import Diverged
 from .monitor import Effect
 from .primitives import Operation
 from .search import Redundant
+from .strategies import TIME
 from .traces import Dependence
 
 if TYPE_CHECKING:
@@ -59,9 +67,6 @@ if TYPE_CHECKING:
     from .primitives import BenchThread
     from .runtime import BenchRuntime
     from .traces import Accesses
-
-TIME = "(time)"
-"""The thread whose steps let time pass."""
 
 Footprint = dict[str, bool]
 """The objects that a step accesses, each with whether it writes it."""
@@ -291,7 +296,9 @@ class Dpor:
             earlier = stack[other]
             if earlier.taken == step.taken or past >> other & 1 or _enables(earlier, step):
                 continue
-            others = direct - {other, given_back} if other == taken else direct - {other}
+            others = direct - {other}
+            if other == taken:  # what happens before the lock was given back does not come between
+                others = {it for it in others if not stack[given_back].before >> it & 1}
             if not any(stack[it].before >> other & 1 for it in others):
                 self._reverse(other, number, step.taken, step.before)
 

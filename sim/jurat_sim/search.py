@@ -28,7 +28,7 @@ numbered as they are tried.  So the paths are a finite increasing sequence.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from .errors import Diverged
 from .runtime import Strategy
@@ -47,6 +47,7 @@ class Redundant(Exception):  # noqa: N818 - not an error: it ends a run of which
     """Raised out of a run by a search: every continuation of it has been made already."""
 
 
+@runtime_checkable
 class Search(Strategy, Protocol):
     """A strategy that makes each run it wants once, and then says that none is left."""
 

@@ -10,8 +10,9 @@ It says which source it was made from (16 bits of the digest of the worker's fil
 with other source the same choices may lead elsewhere.
 
 The bytes inside: length of what follows it (without the checksum), scenario (32 bits of
-the name's SHA-256), grain, defect, source (16 bits), then a pair for each deviation: the
-choices since the last one, and the option; then a checksum of all that (16 bits of CRC-32).
+the name's SHA-256), grain (plus two if the clock has no tick), defect, source (16 bits),
+then a pair for each deviation: the choices since the last one, and the option; then a
+checksum of all that (16 bits of CRC-32).
 Whole numbers are varints, seven bits a byte, low bits first, save where bits are named.
 """
 
@@ -49,6 +50,8 @@ class Schedule:
     grain: Grain
     defect: str | None
     """Id of the seeded defect, such as D04."""
+    tick_ns: int = 1
+    """What a reading of the clock costs: one, or zero where a search found the schedule."""
     source: int
     """`Build.digest`, shortened: the worker's files that the schedule was recorded from."""
     deviations: tuple[tuple[int, int], ...]
@@ -63,7 +66,7 @@ def name_hash(name: str) -> bytes:
 def encode(schedule: Schedule) -> str:
     """The token of this schedule."""
     inside = bytearray(schedule.scenario)
-    inside += _varint(_GRAINS.index(schedule.grain))
+    inside += _varint(_GRAINS.index(schedule.grain) + (0 if schedule.tick_ns else len(_GRAINS)))
     inside += _varint(_defect_number(schedule.defect))
     inside += schedule.source.to_bytes(2, "big")
     next_choice = 0
@@ -81,7 +84,7 @@ def decode(token: str) -> Schedule:
     reader = _Reader(token, inside)
     scenario = reader.take(4)
     grain = reader.varint()
-    if grain >= len(_GRAINS):
+    if grain >= 2 * len(_GRAINS):
         raise TokenUnknown(token, f"unknown grain number {grain}")
     defect = _defect_id(reader.varint())
     source = int.from_bytes(reader.take(2), "big")
@@ -92,7 +95,12 @@ def decode(token: str) -> Schedule:
         deviations.append((choice, reader.varint()))
         next_choice = choice + 1
     return Schedule(
-        scenario=scenario, grain=_GRAINS[grain], defect=defect, source=source, deviations=tuple(deviations)
+        scenario=scenario,
+        grain=_GRAINS[grain % len(_GRAINS)],
+        defect=defect,
+        tick_ns=int(grain < len(_GRAINS)),
+        source=source,
+        deviations=tuple(deviations),
     )
 
 

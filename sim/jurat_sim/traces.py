@@ -27,15 +27,18 @@ reduction for model checking software", POPL 2005.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .monitor import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .monitor import Monitor
     from .primitives import BenchThread
     from .runtime import BenchRuntime
+
+_ACQUIRED, _RELEASED, _READ_CLOCK = Effect.ACQUIRED, Effect.RELEASED, Effect.READ_CLOCK
 
 NOW = "now"
 TIMERS = "timers"
@@ -128,43 +131,59 @@ _RULES: dict[Effect, Callable[..., Accesses]] = {
 class Fingerprint:
     """A monitor that computes a number of 64 bits: equal for runs of one trace, else different.
 
-    A trace is known when it is known for each access how often the object was written before, for then
-    the order of any two dependent accesses is known.  So each access is hashed with its thread, its place
-    in its thread and that count, and the sum of the hashes does not depend on the order of the run.
+    What a thread does next follows from what it has read.  So a trace is known when it is known, for each
+    access, who made it and how often its object had been written: by induction over the order of the run,
+    there is one way to put these together.  Each of them is hashed, and the sum of the hashes does not
+    depend on the order.  That a lock is given back says nothing that its next taking does not say.
     Different traces have the same number with a probability of about 2 to the power of -64.  The numbers
     are for comparison within a process: Python hashes strings differently in the next.
+
+    Parameters
+    ----------
+    then: another monitor, which is told of the same.
     """
 
-    __slots__ = ("_dependence", "_places", "_sum", "_versions")
+    __slots__ = ("_dependence", "_sum", "_then", "_versions")
 
-    def __init__(self, runtime: BenchRuntime) -> None:
+    def __init__(self, runtime: BenchRuntime, then: Monitor | None = None) -> None:
+        self._then = then
         self._dependence = Dependence(runtime)
-        self._versions: dict[str, int] = {}
-        self._places: dict[str, int] = {}
+        self._versions: dict[str, int] = {NOW: 0}
         self._sum = 0
 
-    def effect(self, thread: BenchThread | None, effect: Effect, what: object) -> None:
+    def effect(self, thread: BenchThread | None, effect: Effect, what: Any) -> None:
         """Add an effect."""
-        if thread is None or not thread.dying:
-            self._add(thread, self._dependence.of(thread, effect, what))
+        if self._then is not None:
+            self._then.effect(thread, effect, what)
+        if effect is _RELEASED or (thread is not None and thread.dying):
+            return
+        if thread is None:
+            self._add("", self._dependence.of(thread, effect, what))
+        elif effect is _ACQUIRED:  # nine of ten effects are this one or the next, so both are made short
+            name = what.name
+            versions = self._versions
+            versions[name] = version = versions.get(name, 0) + 1
+            self._sum += hash((thread.name, name, version))
+        elif effect is _READ_CLOCK:
+            self._sum += hash((thread.name, NOW, self._versions[NOW], False))
+        else:
+            self._add(thread.name, self._dependence.of(thread, effect, what))
 
-    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: ARG002, FBT001
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: FBT001
         """Add an access to shared state."""
-        self._add(thread, self._dependence.of_access(field, write))
+        if self._then is not None:
+            self._then.access(thread, place, owner, field, write)
+        self._add(thread.name, self._dependence.of_access(field, write))
 
     @property
     def value(self) -> int:
         """Of the run so far."""
         return self._sum & 0xFFFF_FFFF_FFFF_FFFF
 
-    def _add(self, thread: BenchThread | None, accesses: Accesses) -> None:
-        name = "" if thread is None else thread.name
-        place = self._places.get(name, 0)
+    def _add(self, thread: str, accesses: Accesses) -> None:
         versions = self._versions
         for what, write in accesses:
             version = versions.get(what, 0)
-            self._sum += hash((name, place, what, version, write))
-            place += 1
+            self._sum += hash((thread, what, version, write))
             if write:
                 versions[what] = version + 1
-        self._places[name] = place
