@@ -385,7 +385,7 @@ def _enables(earlier: Step, later: Step) -> bool:
     if later.taken == TIME:
         return TIME not in earlier.enabled and any(effect is Effect.SET_TIMER for effect, _ in earlier.did)
     if later.expired:
-        return earlier.taken == TIME
+        return earlier.taken == TIME and f"sleep {later.taken}" in earlier.footprint
     if later.operation is Operation.WAIT:
         return (Effect.OPENED, later.object) in earlier.did
     return later.operation is Operation.JOIN and (Effect.ENDED, later.object) in earlier.did

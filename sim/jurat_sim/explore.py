@@ -269,7 +269,7 @@ def campaign(
     counted = count_traces or search is not None
     fingerprint: Fingerprint
     orders: set[tuple[object, ...]] = set()
-    traces: set[int] = set()
+    traces: set[bytes] = set()
     logs = hashlib.sha256()
     steps = choices = accesses = made = blocked = 0
     cut_short = False
@@ -293,7 +293,7 @@ def campaign(
             accesses += run.accesses
             orders.add(run.trace)
             if counted:
-                traces.add(fingerprint.value)
+                traces.add(fingerprint.digest())
             logs.update(repr(run.log).encode())
             if run.verdict_is_open:
                 cut_short = True

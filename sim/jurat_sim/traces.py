@@ -27,6 +27,7 @@ reduction for model checking software", POPL 2005.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from .monitor import Effect
@@ -129,27 +130,27 @@ _RULES: dict[Effect, Callable[..., Accesses]] = {
 
 
 class Fingerprint:
-    """A monitor that computes a number of 64 bits: equal for runs of one trace, else different.
+    """A monitor that computes a digest: equal for two runs if they are one trace, else different.
 
-    What a thread does next follows from what it has read.  So a trace is known when it is known, for each
-    access, who made it and how often its object had been written: by induction over the order of the run,
-    there is one way to put these together.  Each of them is hashed, and the sum of the hashes does not
-    depend on the order.  That a lock is given back says nothing that its next taking does not say.
-    Different traces have the same number with a probability of about 2 to the power of -64.  The numbers
-    are for comparison within a process: Python hashes strings differently in the next.
+    What a thread does next follows from what it has read.  So a trace is known when it is known for each
+    object who wrote it, in which order, and who read it between two writes: by induction over the order of
+    the run, there is one way to put these together.  That a lock is given back says nothing that its next
+    taking does not say.  Different traces have the same digest with a probability of 2 to the power of -64.
 
     Parameters
     ----------
     then: another monitor, which is told of the same.
     """
 
-    __slots__ = ("_dependence", "_sum", "_then", "_versions")
+    __slots__ = ("_dependence", "_readers", "_then", "_writers")
 
     def __init__(self, runtime: BenchRuntime, then: Monitor | None = None) -> None:
         self._then = then
         self._dependence = Dependence(runtime)
-        self._versions: dict[str, int] = {NOW: 0}
-        self._sum = 0
+        self._writers: dict[str, list[str]] = {}
+        """For each object who wrote it, with the sorted readers between two writers as one item."""
+        self._readers: dict[str, list[str]] = {NOW: []}
+        """Who has read it since it was written."""
 
     def effect(self, thread: BenchThread | None, effect: Effect, what: Any) -> None:
         """Add an effect."""
@@ -157,17 +158,15 @@ class Fingerprint:
             self._then.effect(thread, effect, what)
         if effect is _RELEASED or (thread is not None and thread.dying):
             return
-        if thread is None:
-            self._add("", self._dependence.of(thread, effect, what))
-        elif effect is _ACQUIRED:  # nine of ten effects are this one or the next, so both are made short
-            name = what.name
-            versions = self._versions
-            versions[name] = version = versions.get(name, 0) + 1
-            self._sum += hash((thread.name, name, version))
+        if effect is _ACQUIRED:  # nearly every other effect is this one or the next, so both are made short
+            try:
+                self._writers[what.name].append(thread.name)  # type: ignore[union-attr]
+            except KeyError:
+                self._writers[what.name] = [thread.name]  # type: ignore[union-attr]
         elif effect is _READ_CLOCK:
-            self._sum += hash((thread.name, NOW, self._versions[NOW], False))
+            self._readers[NOW].append(thread.name)  # type: ignore[union-attr]
         else:
-            self._add(thread.name, self._dependence.of(thread, effect, what))
+            self._add("" if thread is None else thread.name, self._dependence.of(thread, effect, what))
 
     def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: FBT001
         """Add an access to shared state."""
@@ -175,15 +174,24 @@ class Fingerprint:
             self._then.access(thread, place, owner, field, write)
         self._add(thread.name, self._dependence.of_access(field, write))
 
-    @property
-    def value(self) -> int:
-        """Of the run so far."""
-        return self._sum & 0xFFFF_FFFF_FFFF_FFFF
+    def digest(self) -> bytes:
+        """Of the run so far: eight bytes, the same in every process."""
+        for what in self._readers:
+            self._close(what)
+        whole = "\n".join(["\t".join((what, *self._writers[what])) for what in sorted(self._writers)])
+        return hashlib.blake2b(whole.encode(), digest_size=8).digest()
 
     def _add(self, thread: str, accesses: Accesses) -> None:
-        versions = self._versions
         for what, write in accesses:
-            version = versions.get(what, 0)
-            self._sum += hash((thread, what, version, write))
             if write:
-                versions[what] = version + 1
+                self._close(what)
+                self._writers.setdefault(what, []).append(thread)
+            else:
+                self._readers.setdefault(what, []).append(thread)
+
+    def _close(self, what: str) -> None:
+        """The order of those who have read it since it was written does not matter."""
+        readers = self._readers.get(what)
+        if readers:
+            self._writers.setdefault(what, []).append("?" + "?".join(sorted(readers)))
+            readers.clear()
