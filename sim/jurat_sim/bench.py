@@ -86,6 +86,7 @@ class Bench:
         time_is_a_choice: bool = True,
         depends_on: bytes = b"",
         told: str | None = None,
+        tick_ns: int = 1,
     ) -> None:
         """Load the build.
 
@@ -96,11 +97,13 @@ class Bench:
         step_bound: steps after which a run is cut short; None is as many as the runtime allows.
         time_is_a_choice: time may pass though threads could run; see `runtime`.
         depends_on: source, other than the worker's, that a schedule of this bench was recorded from.
+        tick_ns: what a reading of the clock costs; zero for searches, to whom readings must commute.
         told: the module whose functions a story names, besides the worker's; None is the scenario's own.
         """
         self.told = scenario.describe.__module__ if told is None else told
         self._check = check
-        self._options: dict[str, Any] = {"time_is_a_choice": time_is_a_choice, **scenario.clock}
+        self._options: dict[str, Any] = {"tick_ns": tick_ns, "time_is_a_choice": time_is_a_choice}
+        self._options |= scenario.clock
         if step_bound is not None:
             self._options["step_bound"] = step_bound
         self._depends_on = depends_on
@@ -170,6 +173,7 @@ class Bench:
                 scenario=name_hash(self.scenario.name),
                 grain=self.grain,
                 defect=None if self.defect is None else self.defect.id,
+                tick_ns=self._options["tick_ns"],
                 source=self.source,
                 deviations=tuple(run.deviations),
                 omitted=run.omitted,

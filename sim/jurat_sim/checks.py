@@ -56,7 +56,7 @@ def check(stage: Stage) -> list[Finding]:
     numbers = {s.handle.number: s for s in stage.submissions if s.handle is not None and not s.attached}
     findings += _witness(stage, numbers, over=over)
     if runtime.ending is Ending.STUCK:
-        findings.append(Finding("stuck", "; ".join([runtime.trouble, *_live(replay)])))
+        findings.append(Finding("stuck", "; ".join([runtime.trouble, *_live(course.replay)])))
     elif runtime.ending is Ending.STEP_BOUND:
         findings.append(Finding(STEP_BOUND, runtime.trouble))
     findings += _functions(stage)

@@ -66,6 +66,34 @@ class BadExploration(BenchError):
     """A test asks for something with which it cannot be explored.  The message says what to write."""
 
 
+class UnknownStrategy(BenchError):
+    """No strategy has this name, or not with this number.  `jurat_sim.explore.STRATEGIES` lists the names."""
+
+    def __init__(self, strategy: str, known: str) -> None:
+        super().__init__(f"unknown strategy: {strategy} ({known})")
+        self.strategy = strategy
+
+
+class WrongGrain(BenchError):
+    """The strategy cannot search at this grain: it is not told of what is accessed there."""
+
+    def __init__(self, strategy: str, grain: str) -> None:
+        super().__init__(f"{strategy} does not search at the grain of the {grain}")
+        self.strategy = strategy
+        self.grain = grain
+
+
+class Diverged(BenchError):
+    """A search made the same choices again and was offered others: the run depends on something else.
+
+    Look for what is not decided by the bench: a real clock, the order of a set, an identity.
+    """
+
+    def __init__(self, choice: int) -> None:
+        super().__init__(f"a run did not repeat itself at choice {choice}: it depends on something else")
+        self.choice = choice
+
+
 class BadAnchor(BenchError):
     """A patch's anchor does not occur exactly once in its module: the worker has changed under it.
 

@@ -1,13 +1,28 @@
 """Exploring: many schedules of one scenario, and the one that fails, made small.
 
-`explore` runs a fixed number of schedules and says what came of it.  It stops at the first
-run that breaks a property, shrinks its schedule and gives it a token; `replay` makes that
-very run again.  A budget is a number of schedules, never a time, so that the same seed
-gives the same report on any machine.
+`explore` runs schedules and says what came of them.  It stops at the first run that breaks a
+property, shrinks its schedule and gives it a token; `replay` makes that very run again.  A
+budget is a number of schedules, never a time, so that the same seed gives the same report on
+any machine.
 
-A campaign that completed its count *passes*, and what that means is in the report's words:
-sampled, not proved.  A run of the clean worker that was cut short by the step bound makes
-the campaign *undetermined*, and never a pass.
+A campaign is of one of two modes, by its strategy:
+
+* *sampled*: walks draw schedules (`strategies`).  A campaign that completed its count passes,
+  and that is said of it and no more.  For the runs that PCT made, the report has the chance
+  that they missed a bug of some depth.
+* *exhaustive*: a search makes every schedule within a bound (`search`), or one of each trace
+  (`dpor`).  It passes only if it was *exhausted*; a search cut short by the count is
+  *undetermined*.
+
+A run that was cut short by the step bound makes either campaign undetermined.
+
+**The portfolio** is the default: walks that take turns, schedule by schedule, always in the
+same order (`PORTFOLIO`).  The failure says whose turn it was.
+
+**Traces.**  Of many schedules most differ in the order of steps that have nothing to do with
+each other.  So a report also counts the distinct orders of events, and the distinct traces in
+the sense of Mazurkiewicz (`traces`), which are finer: what the threads did to locks, gates, the
+clock and each other, up to the order of what is independent.
 """
 
 from __future__ import annotations
@@ -15,18 +30,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .bench import Bench
 from .carriers import Backend
 from .defects import DEFECTS, defect_named
-from .errors import NoAccesses, TokenMisfit, TokenUnknown, UnknownGrain
+from .dpor import Dpor
+from .errors import NoAccesses, TokenMisfit, TokenUnknown, UnknownGrain, UnknownStrategy, WrongGrain
 from .races import RaceBench
 from .scenarios import scenario_named, scenario_of_token
+from .search import Redundant, Search, delays, preemptions
 from .shrink import shrink
 from .story import Story, tell
-from .strategies import RandomWalk, Reluctant
+from .strategies import DEPTHS, PCT, Cycle, RandomWalk, Reluctant, Sizes, UniformWalk, pct
 from .tokens import Grain, decode
+from .traces import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,14 +53,23 @@ if TYPE_CHECKING:
     from .runtime import Strategy
     from .scenarios import Scenario
     from .seeding import Defect
+    from .stage import Stage
+    from .strategies import Miss
+
+
+class Mode(StrEnum):
+    """What a campaign looks at."""
+
+    SAMPLED = "sampled"  # schedules that were drawn
+    EXHAUSTIVE = "exhaustive"  # every schedule within a bound, or one of each trace
 
 
 class Verdict(StrEnum):
     """What a campaign says."""
 
-    PASS = "pass"  # every schedule of the count was run, and every check held
+    PASS = "pass"  # sampled: the whole count was run; exhaustive: all there is; and every check held
     FAIL = "fail"  # a schedule breaks a property
-    UNDETERMINED = "undetermined"  # a run was cut short
+    UNDETERMINED = "undetermined"  # a run was cut short by the step bound, or a search by its count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +78,8 @@ class Failure:
 
     property: str
     message: str
+    strategy: str
+    """Which strategy found it: of a portfolio, the one whose turn it was."""
     schedule: int
     """How many schedules it took to find it."""
     deviations: int
@@ -68,17 +97,27 @@ class Report:
     defect: str | None
     grain: Grain
     strategy: str
+    mode: Mode
     seed: int
     verdict: Verdict
+    exhausted: bool
+    """It is exhaustive, and no schedule is left."""
     schedules: int
     """Runs made, without those of shrinking."""
-    traces: int
+    blocked: int
+    """Those among them that a search gave up, because every continuation was made already."""
+    orders: int
     """Different orders of events among them."""
+    traces: int | None
+    """Different traces among them, if they were counted; at the grain of accesses as far as locks, gates,
+    threads and the clock go."""
     steps: int
     choices: int
     accesses: int
     digest: str
     """Of all logs, in order: the campaign's own fingerprint."""
+    misses: tuple[Miss, ...] = ()
+    """For each depth that PCT looked at, the chance that it missed a bug of it."""
     failure: Failure | None = None
 
 
@@ -97,9 +136,59 @@ class Replayed:
     story: Story = field(repr=False)
 
 
+PORTFOLIO = ("suited", "urw", "pct 1", "suited", "pct 2", "other", "pct 3", "pct 4")
+"""Who takes which turn.  `suited` is the walk that suits the grain and `other` is the other one: at the seam
+the random walk and the reluctant one, at the grain of accesses the other way round."""
+
+
 def strategy_for(grain: Grain, seed: int) -> Strategy:
     """The walk that suits this grain."""
     return RandomWalk(seed) if grain is Grain.SEAM else Reluctant(seed)
+
+
+def portfolio(grain: Grain, seed: int) -> Cycle:
+    """The walks of `PORTFOLIO`, which take turns."""
+    other = Reluctant(seed) if grain is Grain.SEAM else RandomWalk(seed)
+    sizes = Sizes()
+    walks: dict[str, Strategy] = {
+        "suited": strategy_for(grain, seed),
+        "other": other,
+        "urw": UniformWalk(seed),
+        **{f"pct {depth}": PCT(seed, depth, sizes) for depth in DEPTHS},
+    }
+    return Cycle("portfolio", [walks[name] for name in PORTFOLIO])
+
+
+STRATEGIES = ("portfolio", "random", "reluctant", "urw", "pct", "preemptions:N", "delays:N", "dpor")
+"""The names of strategies, N being a bound."""
+
+
+def strategy_named(name: str, grain: Grain, seed: int) -> Strategy:
+    """The strategy of that name.
+
+    Raises
+    ------
+    UnknownStrategy: there is none of that name, or its bound is no whole number from 0 on.
+    WrongGrain: it does not search at this grain.
+    """
+    kind, colon, bound = name.partition(":")
+    bounded = {"preemptions": preemptions, "delays": delays}.get(kind)
+    if bounded is not None and bound.isascii() and bound.isdigit():
+        return bounded(int(bound))
+    if name == "dpor":
+        if grain is not Grain.SEAM:
+            raise WrongGrain(name, grain)
+        return Dpor()
+    walks: dict[str, Callable[[], Strategy]] = {
+        "portfolio": lambda: portfolio(grain, seed),
+        "random": lambda: RandomWalk(seed),
+        "reluctant": lambda: Reluctant(seed),
+        "urw": lambda: UniformWalk(seed),
+        "pct": lambda: pct(seed),
+    }
+    if name not in walks:
+        raise UnknownStrategy(name, ", ".join(STRATEGIES))
+    return walks[name]()
 
 
 def explore(
@@ -107,31 +196,38 @@ def explore(
     *,
     defect: str | None = None,
     grain: Grain | str = Grain.SEAM,
-    strategy: Strategy | None = None,
+    strategy: str | Strategy = "portfolio",
     schedules: int = 1_000,
     seed: int = 1,
     races: bool = False,
+    count_traces: bool = True,
     advance: Callable[[int], None] | None = None,
 ) -> Report:
-    """Run so many schedules, or fewer if one fails.
+    """Run so many schedules, or fewer if one fails or none is left.
 
     Parameters
     ----------
-    strategy: who chooses; None is the walk that suits the grain, with this seed.
+    strategy: who chooses, by a name of `STRATEGIES` or as an object that has made no runs yet.
+    count_traces: which costs a walk at the grain of the seam about an eighth of its speed; searches always do.
     races: a data race that is not declared is a failure too (`races`); for the grain of accesses.
     advance: told now and then how many more schedules were run.
 
     Raises
     ------
-    UnknownScenario, UnknownDefect, UnknownGrain: there is none of this name.
+    UnknownScenario, UnknownDefect, UnknownGrain, UnknownStrategy: there is none of this name.
+    WrongGrain: the strategy does not search at this grain.
     NoAccesses: `races`, at the grain of the seam.
     BadAnchor: the defect's patch does not fit the worker any more.
     """
     grain = _grain(grain)
+    found = scenario_named(scenario)
     seeded = None if defect is None else defect_named(defect)
-    walk = strategy_for(grain, seed) if strategy is None else strategy
-    with _bench(scenario_named(scenario), seeded, grain, races=races) as bench:
-        return _campaign(bench, walk, schedules, seed, advance)
+    chosen = strategy_named(strategy, grain, seed) if isinstance(strategy, str) else strategy
+    tick_ns = 0 if isinstance(chosen, Dpor) else 1
+    with _bench(found, seeded, grain, races=races, tick_ns=tick_ns) as bench:
+        return campaign(
+            bench, chosen, schedules=schedules, seed=seed, count_traces=count_traces, advance=advance
+        )
 
 
 def replay(token: str, *, races: bool = False, backend: Backend | str = Backend.GREENLETS) -> Replayed:
@@ -153,7 +249,9 @@ def replay(token: str, *, races: bool = False, backend: Backend | str = Backend.
     if schedule.defect is not None and schedule.defect not in DEFECTS:
         raise TokenUnknown(token, f"unknown defect {schedule.defect}")
     defect = None if schedule.defect is None else DEFECTS[schedule.defect]
-    with _bench(scenario, defect, schedule.grain, races=races, backend=backend) as bench:
+    with _bench(
+        scenario, defect, schedule.grain, races=races, backend=backend, tick_ns=schedule.tick_ns
+    ) as bench:
         story = tell(bench, schedule.deviations, omit=schedule.omitted)
         same_source = bench.source == schedule.source
     run = story.run
@@ -174,66 +272,99 @@ def replay(token: str, *, races: bool = False, backend: Backend | str = Backend.
 _BATCH = 100
 
 
-def _bench(
-    scenario: Scenario,
-    defect: Defect | None,
-    grain: Grain,
-    *,
-    races: bool,
-    backend: Backend | str = Backend.GREENLETS,
-) -> Bench:
+def _bench(scenario: Scenario, defect: Defect | None, grain: Grain, *, races: bool, **options: Any) -> Bench:
     if not races:
-        return Bench(scenario, defect=defect, grain=grain, backend=backend)
+        return Bench(scenario, defect=defect, grain=grain, **options)
     if grain is not Grain.ACCESS:
         raise NoAccesses
-    return RaceBench(scenario, defect=defect, backend=backend)
+    return RaceBench(scenario, defect=defect, **options)
 
 
-def _campaign(
-    bench: Bench, walk: Strategy, schedules: int, seed: int, advance: Callable[[int], None] | None
+def campaign(
+    bench: Bench,
+    strategy: Strategy,
+    *,
+    schedules: int,
+    seed: int = 1,
+    count_traces: bool = True,
+    advance: Callable[[int], None] | None = None,
 ) -> Report:
-    traces: set[tuple[object, ...]] = set()
+    """`explore`, for a scenario and a build that are there already."""
+    search = strategy if isinstance(strategy, Search) else None
+    counted = count_traces or search is not None
+    fingerprint: Fingerprint
+    orders: set[tuple[object, ...]] = set()
+    traces: set[bytes] = set()
     logs = hashlib.sha256()
-    steps = choices = accesses = made = 0
+    steps = choices = accesses = made = blocked = 0
     cut_short = False
     failure = None
-    for number in range(schedules):
-        run = bench.run(walk, number)
+
+    def watch(stage: Stage) -> None:
+        nonlocal fingerprint
+        if search is not None:
+            search.watch(stage.runtime)
+        stage.runtime.monitor = fingerprint = Fingerprint(stage.runtime, stage.runtime.monitor)
+
+    more = True
+    while more and made < schedules and failure is None:
+        try:
+            run = bench.run(strategy, made, watch=watch if counted else None)
+        except Redundant:
+            blocked += 1
+        else:
+            steps += run.steps
+            choices += run.choices
+            accesses += run.accesses
+            orders.add(run.trace)
+            if counted:
+                traces.add(fingerprint.digest())
+            logs.update(repr(run.log).encode())
+            if run.verdict_is_open:
+                cut_short = True
+            elif run.findings:
+                by = strategy.member if isinstance(strategy, Cycle) else strategy
+                failure = _failure(bench, shrink(bench, run), by.name, made + 1)
         made += 1
-        steps += run.steps
-        choices += run.choices
-        accesses += run.accesses
-        traces.add(run.trace)
-        logs.update(repr(run.log).encode())
-        if run.verdict_is_open:
-            cut_short = True
-        elif run.findings:
-            failure = _failure(bench, shrink(bench, run), made)
-            break
+        if search is not None and failure is None:
+            more = search.end()
         if advance is not None and made % _BATCH == 0:
             advance(_BATCH)
+    exhausted = search is not None and search.exhausted and not cut_short
+    undetermined = cut_short or (search is not None and not exhausted)
     return Report(
         scenario=bench.scenario.name,
         defect=None if bench.defect is None else bench.defect.id,
         grain=bench.grain,
-        strategy=walk.name,
+        strategy=strategy.name,
+        mode=Mode.SAMPLED if search is None else Mode.EXHAUSTIVE,
         seed=seed,
-        verdict=Verdict.FAIL if failure else Verdict.UNDETERMINED if cut_short else Verdict.PASS,
+        verdict=Verdict.FAIL if failure else Verdict.UNDETERMINED if undetermined else Verdict.PASS,
+        exhausted=exhausted,
         schedules=made,
-        traces=len(traces),
+        blocked=blocked,
+        orders=len(orders),
+        traces=len(traces) if counted else None,
         steps=steps,
         choices=choices,
         accesses=accesses,
         digest=logs.hexdigest(),
+        misses=_misses(strategy),
         failure=failure,
     )
 
 
-def _failure(bench: Bench, run: Run, schedule: int) -> Failure:
+def _misses(strategy: Strategy) -> tuple[Miss, ...]:
+    members = strategy.members if isinstance(strategy, Cycle) else (strategy,)
+    return tuple(member.miss() for member in members if isinstance(member, PCT))
+
+
+def _failure(bench: Bench, run: Run, strategy: str, schedule: int) -> Failure:
     finding = run.findings[0]
     return Failure(
         property=finding.property,
         message=finding.message,
+        strategy=strategy,
         schedule=schedule,
         deviations=len(run.deviations),
         token=bench.token(run),

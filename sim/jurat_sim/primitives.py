@@ -36,6 +36,7 @@ class Operation(StrEnum):
     WAIT = "about to take the token of gate"
     WAIT_FOR = "about to wait in time at gate"
     JOIN = "about to join"
+    JOIN_FOR = "about to wait in time for the end of"
     SPAWNED = "after spawning"
     PAUSE = "pausing in"
     ACCESS = "at"
@@ -46,7 +47,7 @@ class Operation(StrEnum):
 _TAKE, _GAVE, _OPEN, _WAIT, _WAIT_FOR = (
     Operation.TAKE, Operation.GAVE, Operation.OPEN, Operation.WAIT, Operation.WAIT_FOR
 )  # fmt: skip
-_BEGIN, _JOIN, _END = Operation.BEGIN, Operation.JOIN, Operation.END
+_BEGIN, _JOIN, _JOIN_FOR, _END = Operation.BEGIN, Operation.JOIN, Operation.JOIN_FOR, Operation.END
 
 
 class BenchLock:
@@ -222,7 +223,7 @@ class BenchThread:
     def join(self, timeout_ns: int | None = None) -> bool:
         """Wait until the thread has ended; False if `timeout_ns` passed first."""
         runtime = self._runtime
-        me = runtime.enter(_JOIN, self)
+        me = runtime.enter(_JOIN if timeout_ns is None else _JOIN_FOR, self)
         if me is runtime.onlooker and not self.ended and timeout_ns != 0:
             runtime.misuse(f"{me.name} would wait for {self.name} for ever")
         if timeout_ns is None:
@@ -239,6 +240,7 @@ class BenchThread:
         if not self.ended and timeout_ns:
             self.joiners.append(me)
             runtime.sleep(me, timeout_ns)
+            me.operation = Operation.JOIN
             runtime.switch(me)
             self.joiners.remove(me)
             me.expired = False

@@ -518,8 +518,11 @@ class RaceBench(Bench):
         defect: Defect | None = None,
         package: str = "jurat",
         backend: Backend | str = Backend.GREENLETS,
+        tick_ns: int = 1,
     ) -> None:
-        super().__init__(scenario, defect=defect, grain=Grain.ACCESS, package=package, backend=backend)
+        super().__init__(
+            scenario, defect=defect, grain=Grain.ACCESS, package=package, backend=backend, tick_ns=tick_ns
+        )
         self.last: Detector
         """Of the last run."""
 

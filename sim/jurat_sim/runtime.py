@@ -203,6 +203,8 @@ class BenchRuntime:
     @property
     def now_ns(self) -> int:
         """The time, read without a tick."""
+        if self.monitor is not None:
+            self.monitor.effect(self.running, Effect.READ_CLOCK, self._clock)
         return self._clock.now
 
     def unfinished(self) -> list[BenchThread]:

@@ -13,8 +13,9 @@ with other source the same choices may lead elsewhere.
 The bytes inside: length of what follows it (without the checksum), scenario (32 bits of
 the name's SHA-256), grain, defect, source (16 bits), then a pair for each deviation: the
 choices since the last one, and the option; then a checksum of all that (16 bits of CRC-32).
-If submissions are left out, the number of the grain is greater by two, and a number whose bits
-say which follows the source: the lowest bit is the first submission.
+The number of the grain is greater by two if submissions are left out, and by four if the clock
+has no tick.  If submissions are left out, a number whose bits say which follows the source: the
+lowest bit is the first submission.
 Whole numbers are varints, seven bits a byte, low bits first, save where bits are named.
 """
 
@@ -52,6 +53,8 @@ class Schedule:
     grain: Grain
     defect: str | None
     """Id of the seeded defect, such as D04."""
+    tick_ns: int = 1
+    """What a reading of the clock costs: one, or zero where a search found the schedule."""
     source: int
     """`Build.digest`, shortened: the worker's files that the schedule was recorded from."""
     deviations: tuple[tuple[int, int], ...]
@@ -68,7 +71,8 @@ def name_hash(name: str) -> bytes:
 def encode(schedule: Schedule) -> str:
     """The token of this schedule."""
     inside = bytearray(schedule.scenario)
-    inside += _varint(_GRAINS.index(schedule.grain) + len(_GRAINS) * bool(schedule.omitted))
+    variant = bool(schedule.omitted) + 2 * (not schedule.tick_ns)
+    inside += _varint(_GRAINS.index(schedule.grain) + len(_GRAINS) * variant)
     inside += _varint(_defect_number(schedule.defect))
     inside += schedule.source.to_bytes(2, "big")
     if schedule.omitted:
@@ -87,12 +91,13 @@ def decode(token: str) -> Schedule:
     inside = _opened(token)
     reader = _Reader(token, inside)
     scenario = reader.take(4)
-    omits, grain = divmod(reader.varint(), len(_GRAINS))
-    if omits > 1:
-        raise TokenUnknown(token, f"unknown grain number {grain + omits * len(_GRAINS)}")
+    number = reader.varint()
+    variant, grain = divmod(number, len(_GRAINS))
+    if variant > 3:
+        raise TokenUnknown(token, f"unknown grain number {number}")
     defect = _defect_id(reader.varint())
     source = int.from_bytes(reader.take(2), "big")
-    bits = reader.varint() if omits else 0
+    bits = reader.varint() if variant % 2 else 0
     deviations = []
     next_choice = 0
     while reader.left:
@@ -103,6 +108,7 @@ def decode(token: str) -> Schedule:
         scenario=scenario,
         grain=_GRAINS[grain],
         defect=defect,
+        tick_ns=int(variant < 2),
         source=source,
         deviations=tuple(deviations),
         omitted=tuple(number for number in range(bits.bit_length()) if bits >> number & 1),
