@@ -240,7 +240,7 @@ class BenchThread:
         if not self.ended and timeout_ns:
             self.joiners.append(me)
             runtime.sleep(me, timeout_ns)
-            me.operation = Operation.JOIN
+            me.operation = _JOIN
             runtime.switch(me)
             self.joiners.remove(me)
             me.expired = False
