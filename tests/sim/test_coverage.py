@@ -28,6 +28,7 @@ from jurat_sim.tokens import Grain
 
 if TYPE_CHECKING:
     from jurat_sim.primitives import BenchThread
+    from jurat_sim.runtime import Strategy
     from jurat_sim.stage import Stage
 
 
@@ -231,7 +232,8 @@ def test_it_can_be_counted_at_the_grain_of_accesses() -> None:
     """Where a section is many steps, an action begins with the one before the section all the same."""
     coverage = Coverage()
     with Bench(scenario_named("cancel_or_complete"), grain=Grain.ACCESS) as bench:
-        for strategy in (RunToBlock(), *[Reluctant(seed) for seed in range(20)]):
+        strategies: list[Strategy] = [RunToBlock(), *[Reluctant(seed) for seed in range(20)]]
+        for strategy in strategies:
             bench.run(strategy, watch=coverage.watch)
             coverage.count()
     seen = {str(situation) for situation, count in coverage.counts.items() if count}
