@@ -15,8 +15,8 @@ From the inside out: `carriers` (what threads live on: greenlets in `pool`, thre
 threads), `runtime` (choices), `monitor` (who looks on), `strategies` (who chooses), `build` and
 `grain` (copies of the worker: patched, or with a switch point before each access), `stage` and
 `scenarios` (what is run), `checks` (what must hold), `bench` (one run), `explore`, `shrink`,
-`story`, `tokens` (many runs, and the one that fails), `defects` (what must be found), `timing`
-(how long things take).
+`story`, `tokens` (many runs, and the one that fails), `coverage` (what has met what), `defects`
+(what must be found), `timing` (how long things take).
 
 Nothing here is part of the product: the worker imports none of it.
 """

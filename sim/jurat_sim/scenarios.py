@@ -8,6 +8,10 @@ situations it can reach, and its docstring says which.
 
 Scenarios are small on purpose.  Two tasks on two threads reach nearly everything that two
 hundred on twenty do, in schedules that a person can read.
+
+Here are those of the lifecycle.  `features` has one for each thing that a task may be told and
+a worker be built with, `incidents` those in which several kinds of action meet, and `duels`
+those of two operations.  Whether any two actions have met is counted by `coverage`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ def test_the_shipped_worker_passes(scenario: str, grain: Grain) -> None:
     schedules = 100 if grain is Grain.SEAM else 40
     report = explore(scenario, grain=grain, schedules=schedules, seed=11)
     assert (report.verdict, report.failure, report.schedules) == (Verdict.PASS, None, schedules)
-    assert report.traces > 10 or SCENARIOS[scenario].punctual or scenario == "callbacks_race"
+    assert report.traces is not None
+    assert report.traces > 1
     assert (report.accesses > 0) == (grain is Grain.ACCESS)
 
 
@@ -121,8 +122,8 @@ def test_progress_is_told() -> None:
 _DIGESTS = """
 from jurat_sim import explore
 for scenario in {scenarios}:
-    for grain in ("seam", "access"):
-        report = explore(scenario, grain=grain, schedules=10, seed=3)
+    for grain, schedules in (("seam", 10), ("access", 4)):
+        report = explore(scenario, grain=grain, schedules=schedules, seed=3)
         print(report.digest, report.traces, report.steps, report.choices, report.accesses)
 report = explore("submit_races_stop", defect="D20", schedules=2000)
 print(report.failure)
