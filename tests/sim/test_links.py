@@ -147,12 +147,21 @@ def test_timing_passes_with_its_figures() -> None:
     assert figures["laws"] == figures["laws_hold"] == figures["law_defects_found"] == len(TIME_LAWS[::4])
     assert figures["theory_agrees"] == figures["theory_comparisons"] == 2
     assert figures["theory_twins_refuted"] == figures["theory_defects_found"] == 1
+    assert figures["guidance_agrees"] == 1
     assert figures["fault_sites_hit"] == len(Site)
     check_content([result.figures, result.details], root=Path.cwd())
 
 
 EMPTY = Campaign(
-    laws=(), models=(), sites={}, fault_checks=0, fault_tasks=0, events=0, problems=(), undetermined=False
+    laws=(),
+    models=(),
+    sizing=None,
+    sites={},
+    fault_checks=0,
+    fault_tasks=0,
+    events=0,
+    problems=(),
+    undetermined=False,
 )
 
 

@@ -14,13 +14,12 @@ import jurat
 from jurat_sim.build import Patch, load
 from jurat_sim.defects import DEFECTS, Defect, defect_named
 from jurat_sim.simulate import Scenario, Verdict, guide, queueing, read, run, simulate, timelaws
-from jurat_sim.simulate.campaign import BUDGETS, EVERYTHING, Budget, campaign, everything_goes_wrong
+from jurat_sim.simulate.campaign import BUDGETS, EVERYTHING, SIZING, Budget, campaign, everything_goes_wrong
 from jurat_sim.simulate.config import (
     CancelAll,
     ConstantService,
     Drain,
     Event,
-    ExponentialService,
     Faults,
     FromTrace,
     Guide,
@@ -28,7 +27,6 @@ from jurat_sim.simulate.config import (
     Latency,
     Load,
     Pause,
-    Poisson,
     Queue,
     Range,
     RateLimit,
@@ -343,7 +341,11 @@ def test_the_campaign_tells_what_does_not_hold(monkeypatch: pytest.MonkeyPatch) 
         "jurat_sim.simulate.campaign.EVERYTHING",
         one(Load(name="task", arrivals=Regular(every=MS), count=5)),
     )
+    # Seen in so few tasks, six threads are more than are needed.
+    few = replace(SIZING, load=(replace(SIZING.load[0], count=20),))
+    monkeypatch.setattr("jurat_sim.simulate.campaign.SIZING", few)
     found = campaign(SMALL)
+    assert any(line.endswith("by guidance, 6 by theory") for line in found.problems)
     assert "the length of a stop: 1 of 3 comparisons do not hold: at most the grace" in found.problems
     assert "M/D/1: the wrong formula, M/M/1, is not told apart" in found.problems
     assert "M/D/1: with T99 (harmless) theory holds all the same" in found.problems
@@ -436,18 +438,11 @@ def test_guidance_that_cannot_be_met_says_so() -> None:
 
 
 def test_guidance_agrees_with_theory_where_theory_knows() -> None:
-    """M/M/c: as many threads as the formula for the latency says."""
-    load = Load(
-        name="call", count=2_000, arrivals=Poisson(mean=10 * MS), service=ExponentialService(mean=45 * MS)
-    )
-    scenario = Scenario(
-        name="call",
-        worker=Worker(queue_max=None),
-        load=(load,),
-        guide=Guide(latency=Latency(share=Fraction(95, 100), within=200 * MS), threads=Range(most=16)),
-    )
-    found = guide(scenario)
+    """M/M/c: as many threads as the formula for the latency says; of anything else theory is silent."""
+    found = guide(SIZING)
     assert found.threads_by_theory == found.steps[0].value == 6
+    few = replace(SIZING, load=(replace(SIZING.load[0], count=50, timeout=S),))
+    assert guide(few).threads_by_theory is None
 
 
 def test_a_scenario_without_a_guide_has_no_guidance() -> None:

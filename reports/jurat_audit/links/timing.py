@@ -6,7 +6,7 @@ The shipped worker runs in virtual time, in whole nanoseconds.  Four things are 
   tolerance, at one set of numbers each;
 * laws: the same, and more, of loads that are drawn: every window of a limiter, every start, every backoff,
   drains and stops, the turns of queues;
-* queueing theory: mean waits within 99.9 % of ten independent runs;
+* queueing theory: mean waits within 99.9 % of ten independent runs, and as many threads as it says;
 * faults: whatever may go wrong does, each at least once, and every check still holds.
 
 Each closed form, each law and each model is also held against a worker with a defect of time, and must
@@ -102,6 +102,7 @@ def run(profile: Profile, progress: Progress) -> LinkResult:
                 _theory(found),
                 _seeds(found),
                 _wrong(found),
+                _sizing(found),
                 _sites(found),
             ],
             "limits": list(LIMITS),
@@ -123,12 +124,20 @@ def _figures(found: Campaign) -> dict[str, int]:
         "theory_defects_found": sum(it.defect_refuted for it in found.models),
         "theory_tasks": sum(it.tasks for it in found.models),
         "theory_seeds": SEEDS,
+        "guidance_runs": 0 if found.sizing is None else sum(it.runs for it in found.sizing.steps),
+        "guidance_agrees": int(_agrees(found)),
         "fault_sites_hit": sum(hits > 0 for hits in found.sites.values()),
         "fault_hits": sum(found.sites.values()),
         "fault_checks": found.fault_checks,
         "fault_tasks": found.fault_tasks,
         "simulated_events": found.events,
     }
+
+
+def _agrees(found: Campaign) -> bool:
+    """Guidance has found as many threads as theory says."""
+    sizing = found.sizing
+    return sizing is not None and sizing.met and sizing.steps[0].value == sizing.threads_by_theory
 
 
 def _problems(it: Measurement) -> list[str]:
@@ -253,6 +262,39 @@ def _wrong(found: Campaign) -> dict[str, Any]:
             ]
             for it in found.models
         ],
+    }
+
+
+def _sizing(found: Campaign) -> dict[str, Any]:
+    wanted = simulation.SIZING.guide
+    sizing = found.sizing
+    rows: list[list[Any]] = []
+    if sizing is not None and wanted is not None and wanted.latency is not None:
+        for step in sizing.steps:
+            less = None if step.one_less is None else step.one_less.latency_ns
+            rows.append(
+                [
+                    step.what,
+                    step.value,
+                    sizing.threads_by_theory,
+                    wanted.latency.within,
+                    step.at_value.latency_ns,
+                    less,
+                    sizing.latency_margin_ppm,
+                ]
+            )
+    return {
+        "title": "Guidance: the smallest number of threads for a latency of 95 in 100 tasks, in nanoseconds",
+        "columns": [
+            "what",
+            "found",
+            "by theory",
+            "wanted",
+            "with it",
+            "with one less",
+            "margin, in a million",
+        ],
+        "rows": rows,
     }
 
 

@@ -1,4 +1,4 @@
-"""The campaign: laws of time, queueing theory and faults, as the audit runs them.
+"""The campaign: laws of time, queueing theory, guidance and faults, as the audit runs them.
 
 Its budgets are counts, so that it is the same campaign on any machine.  The closed forms of `timing` are
 not part of it: they are measured on their own.
@@ -16,9 +16,12 @@ from .config import (
     Drain,
     ExponentialService,
     Faults,
+    Guide,
     Hooks,
+    Latency,
     Load,
     Poisson,
+    Range,
     Retry,
     Scenario,
     Stop,
@@ -26,6 +29,7 @@ from .config import (
     WallClock,
     Worker,
 )
+from .guidance import Guidance, guide
 from .outcome import Outcome, Verdict, simulate
 from .run import Run, Site
 
@@ -62,6 +66,8 @@ class Campaign:
 
     laws: tuple[timelaws.Finding, ...]
     models: tuple[queueing.Examined, ...]
+    sizing: Guidance | None
+    """How many threads guidance finds where theory knows it too.  None: it could not be asked."""
     sites: dict[Site, int]
     """How often each fault site was hit."""
     fault_checks: int
@@ -76,33 +82,16 @@ class Campaign:
 
 def steps(budget: Budget) -> int:
     """How often `campaign` says that it is further."""
-    return len(timelaws.TIME_LAWS) + 2 * queueing.SEEDS * len(queueing.MODELS) + budget.faults
+    return len(timelaws.TIME_LAWS) + 2 * queueing.SEEDS * len(queueing.MODELS) + 1 + budget.faults
 
 
 def campaign(budget: Budget, *, advance: Callable[[], None] = lambda: None) -> Campaign:
     """Run all of it; what does not hold is a problem, and no exception."""
-    laws: list[timelaws.Finding] = []
-    models: list[queueing.Examined] = []
     problems: list[str] = []
-    for law in timelaws.TIME_LAWS:
-        try:
-            finding = timelaws.examine(law, factor=budget.loads)
-        except BenchError as error:
-            problems.append(f"{law.name}: {error}")
-        else:
-            laws.append(finding)
-            problems += _law_problems(finding)
-        advance()
-    for model in queueing.MODELS:
-        try:
-            examined = queueing.examine(
-                model, tasks=budget.tasks, defect_tasks=budget.defect_tasks, advance=advance
-            )
-        except BenchError as error:
-            problems.append(f"{model.name}: {error}")
-        else:
-            models.append(examined)
-            problems += _model_problems(model.name, examined)
+    laws = _laws(budget, problems, advance)
+    models = _models(budget, problems, advance)
+    sizing = _sizing(problems)
+    advance()
     sites = dict.fromkeys(Site, 0)
     checks = tasks = fault_events = 0
     undetermined = False
@@ -118,8 +107,9 @@ def campaign(budget: Budget, *, advance: Callable[[], None] = lambda: None) -> C
         advance()
     problems += [f"fault site never hit: {site}" for site, hits in sites.items() if not hits]
     return Campaign(
-        laws=tuple(laws),
-        models=tuple(models),
+        laws=laws,
+        models=models,
+        sizing=sizing,
         sites=sites,
         fault_checks=checks,
         fault_tasks=tasks,
@@ -127,6 +117,37 @@ def campaign(budget: Budget, *, advance: Callable[[], None] = lambda: None) -> C
         problems=tuple(problems),
         undetermined=undetermined,
     )
+
+
+def _laws(budget: Budget, problems: list[str], advance: Callable[[], None]) -> tuple[timelaws.Finding, ...]:
+    laws = []
+    for law in timelaws.TIME_LAWS:
+        try:
+            finding = timelaws.examine(law, factor=budget.loads)
+        except BenchError as error:
+            problems.append(f"{law.name}: {error}")
+        else:
+            laws.append(finding)
+            problems += _law_problems(finding)
+        advance()
+    return tuple(laws)
+
+
+def _models(
+    budget: Budget, problems: list[str], advance: Callable[[], None]
+) -> tuple[queueing.Examined, ...]:
+    models = []
+    for model in queueing.MODELS:
+        try:
+            examined = queueing.examine(
+                model, tasks=budget.tasks, defect_tasks=budget.defect_tasks, advance=advance
+            )
+        except BenchError as error:
+            problems.append(f"{model.name}: {error}")
+        else:
+            models.append(examined)
+            problems += _model_problems(model.name, examined)
+    return tuple(models)
 
 
 def _law_problems(it: timelaws.Finding) -> list[str]:
@@ -153,6 +174,47 @@ def _model_problems(name: str, it: queueing.Examined) -> list[str]:
         problems.append(f"{name}: {it.defect} could not be told apart: {it.trouble}")
     elif not it.defect_refuted:
         problems.append(f"{name}: with {it.defect} ({it.defect_title}) theory holds all the same")
+    return problems
+
+
+# --- guidance -------------------------------------------------------------------------------------
+
+SIZING = Scenario(
+    name="how many threads",
+    worker=Worker(queue_max=None, drain_deadline=None),
+    load=(
+        Load(
+            name="call",
+            count=2_000,
+            arrivals=Poisson(mean=10 * MS),
+            service=ExponentialService(mean=45 * MS),
+        ),
+    ),
+    guide=Guide(latency=Latency(share=Fraction(95, 100), within=200 * MS), threads=Range(most=16)),
+)
+"""M/M/c, of which theory knows how many threads it needs."""
+
+
+def _sizing(problems: list[str]) -> Guidance | None:
+    try:
+        found = guide(SIZING)
+    except BenchError as error:
+        problems.append(f"{SIZING.name}: {error}")
+        return None
+    problems += _sizing_problems(found)
+    return found
+
+
+def _sizing_problems(found: Guidance) -> list[str]:
+    """Guidance finds as many threads as theory says, and one fewer will not do."""
+    step = found.steps[0]
+    problems = []
+    if found.undetermined or not found.met:
+        problems.append(f"{SIZING.name}: guidance has no answer")
+    if step.value != found.threads_by_theory:
+        problems.append(f"{SIZING.name}: {step.value} by guidance, {found.threads_by_theory} by theory")
+    if step.one_less is None or step.one_less.meets:
+        problems.append(f"{SIZING.name}: that one fewer will not do was not seen")
     return problems
 
 
