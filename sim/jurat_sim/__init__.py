@@ -10,13 +10,16 @@ is a list of choices that can be made again, and a length of time is a number.
     for line in replay(report.failure.token).story.brief():
         print(line)
 
-From the inside out: `carriers` (what threads live on: greenlets in `pool`, threads that pass a baton in
-`batons`), `clock` (SimPy's time), `primitives` (locks, gates,
-threads), `runtime` (choices), `monitor` (who looks on), `strategies` (who chooses), `build` and
-`grain` (copies of the worker: patched, or with a switch point before each access), `stage` and
-`scenarios` (what is run), `checks` (what must hold), `bench` (one run), `explore`, `shrink`,
-`story`, `tokens` (many runs, and the one that fails), `coverage` (what has met what), `defects`
-(what must be found), `timing` (how long things take).
+From the inside out: `carriers` (what threads live on: greenlets in `pool`, threads that pass a
+baton in `batons`), `clock` (SimPy's time), `primitives` (locks, gates, threads), `runtime`
+(choices), `monitor` (who looks on), `strategies` (who chooses), `search` and `dpor` (choosing until
+nothing is left), `traces` (which runs are the same), `build` and `grain` (copies of the worker:
+patched, or with a switch point before each access), `stage` and `scenarios` (what is run), `checks`
+(what must hold), `races` (what nothing orders), `bench` (one run), `explore`, `shrink`, `story`,
+`tokens` (many runs, and the one that fails), `coverage` (what has met what), `determinism` (that
+nothing else decides), `edges` (the worker led along the rule), `defects` (what must be found),
+`mutation` (what else could be), `timing` and `simulate` (how long things take), `testing` (all this
+in tests of your own).
 
 Nothing here is part of the product: the worker imports none of it.
 """

@@ -12,9 +12,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import batons, pool
 from .build import Build, load
-from .carriers import Backend, pool_of
+from .carriers import Backend
 from .checks import STEP_BOUND, check
+from .errors import UnknownBackend
 from .randomness import seed_of
 from .runtime import BenchRuntime
 from .stage import Stage
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from .carriers import Pool
     from .findings import Finding
     from .runtime import Ending, Strategy
     from .scenarios import Scenario
@@ -199,3 +202,19 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def pool_of(backend: Backend | str) -> Pool:
+    """A new pool of carriers of this kind.
+
+    Raises
+    ------
+    UnknownBackend: there is no such kind.
+    """
+    match backend:
+        case Backend.GREENLETS:
+            return pool.Pool()
+        case Backend.THREADS:
+            return batons.Pool()
+        case _:
+            raise UnknownBackend(str(backend))

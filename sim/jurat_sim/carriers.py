@@ -18,8 +18,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from .errors import UnknownBackend
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -85,21 +83,3 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """End the idle carriers."""
-
-
-def pool_of(backend: Backend | str) -> Pool:
-    """A new pool of carriers of this kind.
-
-    Raises
-    ------
-    UnknownBackend: there is no such kind.
-    """
-    from . import batons, pool  # noqa: PLC0415 - they build on this module
-
-    match backend:
-        case Backend.GREENLETS:
-            return pool.Pool()
-        case Backend.THREADS:
-            return batons.Pool()
-        case _:
-            raise UnknownBackend(str(backend))

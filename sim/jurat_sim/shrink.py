@@ -50,6 +50,8 @@ PAIRS_UP_TO = 12
 """With so few deviations left, any two are dropped together: going away from a thread and coming back."""
 SEARCHED = 400
 """Runs of the search before tasks are left out, and as many after that, if the budget allows."""
+SEARCHED_FOR_ONE = 100
+"""As `SEARCHED`, if there are but two deviations, so that one could be saved at most."""
 SEARCHED_PER_CUT = 24
 """Runs of the search for a schedule of the smaller program, if that of the larger one shows nothing."""
 SOUND = 8
@@ -91,8 +93,9 @@ class _Shrinker:
 
     def search(self) -> None:
         """Walk, and see whether the failure can be had more simply."""
-        for _ in range(SEARCHED):
-            if len(self.best.deviations) <= 1:
+        for made in range(SEARCHED):
+            left = len(self.best.deviations)
+            if left <= 1 or (left == 2 and made >= SEARCHED_FOR_ONE):
                 return
             found = self._run(*next(self._walks), self.best.omitted)
             if found is not None and len(found.deviations) < 2 * len(self.best.deviations) + 4:

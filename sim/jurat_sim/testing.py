@@ -23,7 +23,7 @@ one at a time, in an order that the schedule chooses, and on which an hour passe
 This test fails, and pytest shows the assertion as it always does.  With it comes the story of the
 schedule, shrunk to what is needed (`story`), and how to have that very run again:
 
-    pytest --schedule=v1.BE2F3DQAAAAKXEYCAEAQRHA test_account.py::test_no_deposit_is_lost
+    pytest --schedule=v1.BIDVO2Y6AAAMISQ2AJXWA test_account.py::test_no_deposit_is_lost
 
 Load the plugin with `pytest -p jurat_sim.testing`, or with `pytest_plugins = ["jurat_sim.testing"]` in
 the `conftest.py` at the root.

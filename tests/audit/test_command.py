@@ -155,6 +155,23 @@ def test_the_story_names_its_replay_and_the_replay_tells_the_story() -> None:
     assert [line for line in again.stdout.splitlines()[2:] if line] == [line for line in story if line]
 
 
+def test_a_token_is_replayed_on_threads_as_on_greenlets() -> None:
+    """The same lines; and what is neither is named."""
+    token = json.loads(jurat("explore", "submit_races_stop", "--defect", "D04", "--json").stdout)["failure"][
+        "token"
+    ]
+    on_greenlets, on_threads = (
+        jurat("explore", "--replay", token, "--backend", backend) for backend in ("greenlets", "threads")
+    )
+    assert on_threads.stdout == on_greenlets.stdout
+    assert "what died: conformance: Start" in on_threads.stdout
+    refused = jurat("explore", "--replay", token, "--backend", "fibres")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "jurat: unknown backend: fibres (greenlets or threads)\n",
+    )
+
+
 def test_the_clean_worker_passes_and_the_words_say_sampled() -> None:
     """A sample is no proof."""
     done = jurat("explore", "drain_with_stuck_task", "--schedules", "50")

@@ -13,9 +13,9 @@ from tests.sim.toys import play
 
 from jurat_sim import Backend, Grain, explore, replay
 from jurat_sim.batons import Pool
-from jurat_sim.bench import Bench
+from jurat_sim.bench import Bench, pool_of
 from jurat_sim.build import load
-from jurat_sim.carriers import STOCK, Killed, pool_of
+from jurat_sim.carriers import STOCK, Killed
 from jurat_sim.defects import DEFECTS
 from jurat_sim.errors import TooManyThreads, UnknownBackend
 from jurat_sim.explore import strategy_for
