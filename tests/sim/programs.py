@@ -11,6 +11,7 @@ effect, the earlier ones that it may not be exchanged with, each pair judged by 
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from tests.sim.toys import play
 
 from jurat_sim.monitor import Effect
 from jurat_sim.search import Redundant
+from jurat_sim.traces import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,9 +71,10 @@ def _operation(
     if kind == "lock" and depth:
         # A lock of one's own on each level, the other way round in "b".
         lock = ("p", "q")[(depth + (thread == "b")) % 2]
-        body = [
-            _operation(numbers, thread, waiters, unopened, depth - 1) for _ in range(numbers.randrange(2))
-        ]
+        inside = numbers.choice(("", "lock", "any"))
+        if inside == "lock" and depth == 2:
+            return ("lock", lock, [("lock", "q" if lock == "p" else "p", [])])
+        body = [_operation(numbers, thread, waiters, unopened, depth - 1)] if inside == "any" else []
         return ("lock", lock, body)
     gate = numbers.choice("fg")
     if kind == "open" and gate in unopened and waiters[gate] != thread:
@@ -84,6 +87,36 @@ def _operation(
     if kind == "peek":
         return ("peek", numbers.choice("xy"), numbers.choice([("clock",), ("poke", numbers.choice("xy"))]))
     return ("read" if kind == "read" else "write", numbers.choice("xy"))
+
+
+HARD: dict[str, Program] = {
+    "a sleeper is woken, and would have set a timer that another thread sets now": {
+        "a": [("lock", "p", []), ("spawn",), ("write", "y"), ("join", 2)],
+        "b": [("write", "x"), ("lock", "q", [("wait", "f", 2)])],
+        "c": [("lock", "p", []), ("lock", "p", [("write", "x")])],
+    },
+    "a lock is wanted for what was written in the section that had it": {
+        "a": [("lock", "p", []), ("lock", "p", [("lock", "q", [("write", "y")])])],
+        "b": [("clock",), ("lock", "q", [])],
+        "c": [("lock", "p", [("peek", "y", ("clock",))]), ("write", "y")],
+    },
+    "two timers fire, and who slept for the first reads the clock": {
+        "a": [("spawn",), ("clock",), ("lock", "p", [("peek", "x", ("clock",))]), ("join", 2)],
+        "b": [("wait", "g", 2), ("clock",)],
+        "c": [("lock", "p", [("write", "x")]), ("lock", "p", [("read", "x")])],
+    },
+    "two hundred traces": {
+        "a": [("spawn",), ("lock", "p", [("read", "x")]), ("lock", "p", []), ("join", 2)],
+        "b": [("clock",), ("open", "g")],
+        "c": [("lock", "p", [("lock", "q", [("wait", "g", 3)])]), ("lock", "p", [])],
+    },
+    "three threads and two locks, each first": {
+        "a": [("lock", "p", [("lock", "q", [])]), ("write", "x")],
+        "b": [("lock", "q", [("lock", "p", [])])],
+        "c": [("lock", "q", [("peek", "x", ("clock",))])],
+    },
+}
+"""Programs that a search gets wrong which is wrong in one place only."""
 
 
 class Performance:
@@ -103,8 +136,9 @@ class Performance:
                 runtime.spawn(self._run, name, name)
 
     def watch(self) -> None:
-        """Look on, and pass on what is told to whoever looks on already."""
-        self._other, self._runtime.monitor = self._runtime.monitor, self
+        """Look on, and pass on what is told to whoever looks on already, and to a fingerprint."""
+        self.fingerprint = Fingerprint(self._runtime, self._runtime.monitor)
+        self._runtime.monitor = self
 
     def result(self) -> Result:
         """What the program computed, and where it is stuck."""
@@ -127,8 +161,7 @@ class Performance:
 
     def effect(self, thread: BenchThread | None, effect: Effect, what: Any) -> None:
         """Record it."""
-        if self._other is not None:
-            self._other.effect(thread, effect, what)
+        self.fingerprint.effect(thread, effect, what)
         if thread is None:
             self._effects.append(("time", "passed", ""))
             expired = {it.name: it for it in self._runtime.threads if it.expired}
@@ -143,8 +176,7 @@ class Performance:
 
     def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: FBT001
         """Record it."""
-        if self._other is not None:
-            self._other.access(thread, place, owner, field, write)
+        self.fingerprint.access(thread, place, owner, field, write)
         self._effects.append((thread.name, "write" if write else "read", field))
 
     # The program -------------------------------------------------------------------------------
@@ -187,8 +219,8 @@ class Performance:
 
     def _touch(self, me: str, variable: str, *, write: bool) -> None:
         monitor = self._runtime.monitor
-        if monitor is not None:
-            monitor.access(self._runtime.running, 0, self, variable, write)  # type: ignore[attr-defined]
+        assert monitor is not None
+        monitor.access(self._runtime.running, 0, self, variable, write)
         if write:
             self._variables[variable] = (me, self._variables[variable] is None)
         else:
@@ -199,6 +231,7 @@ _LOOKS = {"GAVE_UP", "JOINED", "LEFT", "looked", "read"}
 _TIMERS = {"SET_TIMER", "STOPPED_TIMER", "passed"}
 
 
+@cache
 def depend(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     """Whether two effects may not be exchanged: thread, kind and object of each."""
     if one[0] == other[0]:
@@ -213,23 +246,23 @@ def depend(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     return one[2] == other[2] != "" and looks < 2
 
 
-def search(program: Program, search: Dpor, pool: Pool) -> list[Performance]:
+def performances(program: Program, search: Dpor, pool: Pool) -> list[Performance]:
     """The runs that a search makes to their end."""
-    performances: list[Performance] = []
+    made: list[Performance] = []
 
     def toy(runtime: BenchRuntime) -> None:
-        performances.append(Performance(program, runtime))
+        made.append(Performance(program, runtime))
         search.watch(runtime)
-        performances[-1].watch()
+        made[-1].watch()
 
     more = True
     while more:
         try:
             play(toy, search, pool=pool, tick_ns=0)
         except Redundant:
-            performances.pop()
+            made.pop()
         more = search.end()
-    return performances
+    return made
 
 
 def _named(it: Any, name: str) -> Any:
