@@ -158,6 +158,8 @@ class Detector:
         self._shadows: dict[tuple[int, str], _Shadow] = {}
         self._names: dict[int, str] = dict(_of_modules(build.package.__name__))
         """Of containers and locks: the variable of a module, or the field that they were first read from."""
+        self._kept: list[object] = []
+        """They too keep their identity in this run."""
         self.accesses = 0
         self.places: set[int] = set()
         """Which places were passed."""
@@ -247,7 +249,7 @@ class Detector:
             return
         if isinstance(value, _NAMED) and id(value) not in self._names:
             self._names[id(value)] = name
-            self._shadows.setdefault((id(value), CONTENT), _Shadow(value, name + CONTENT))
+            self._kept.append(value)
 
     def _report(self, name: str, first: _Access, second: _Access) -> None:
         key = (name, min(first.place, second.place), max(first.place, second.place))
@@ -374,9 +376,15 @@ DECLARED: tuple[Declared, ...] = (
     ),
     Declared(
         fields=("Core.follower",),
-        reads=("_threads.work", "_worker.Worker.submit"),
+        reads=("_opening.tell", "_threads.work", "_worker.Worker.submit"),
         kind=Kind.CHECKED,
         why="the same; what is recorded while it looks at the log finds its gate enrolled already",
+    ),
+    Declared(
+        fields=("Core.log[]",),
+        reads=("_follower._tell",),
+        kind=Kind.CHECKED,
+        why="a copy of what was appended so far; for more it comes round again",
     ),
     Declared(
         fields=("Core.keep", "Core.kept_count", "Core.lost", "Core.specials", "Core.tombs"),
@@ -446,6 +454,25 @@ DECLARED: tuple[Declared, ...] = (
         kind=Kind.FINAL,
         why="only ever set, before the children are gone through; a child is entered before it is read",
     ),
+    Declared(
+        fields=("list[]",),
+        reads=("_follower._tell",),
+        kind=Kind.FINAL,
+        why="an event of the log, which is written before it is appended and never after",
+    ),
+    Declared(
+        fields=("Task._label",),
+        reads=("_token._cancel",),
+        writes=("_worker.Worker.submit",),
+        kind=Kind.FINAL,
+        why="a child of a token has it when it is entered there, without a lock",
+    ),
+    Declared(
+        fields=("Task._number",),
+        reads=("_steps.cancel",),
+        kind=Kind.FINAL,
+        why="the same",
+    ),
     # For somebody outside.
     Declared(
         fields=("Core.phase",),
@@ -454,6 +481,12 @@ DECLARED: tuple[Declared, ...] = (
         ),
         kind=Kind.VIEW,
         why="it only moves forward, and is told to a task or to whoever was refused",
+    ),
+    Declared(
+        fields=("Task._reason",),
+        reads=("_context.Context.cancel_reason",),
+        kind=Kind.VIEW,
+        why="it is told to the task that is asked to come back, whenever it looks",
     ),
     Declared(
         fields=("Core.tally_rows", "Core.tally_rows[]", "Core.width", "Label.base"),
@@ -630,31 +663,36 @@ def detect(
     """
     program = scenario_named(scenario) if isinstance(scenario, str) else scenario
     seeded = defect_named(defect) if isinstance(defect, str) else defect
+    with RaceBench(program, defect=seeded) as bench:
+        return search(bench, schedules, seed, until_found=until_found)
+
+
+def search(bench: RaceBench, schedules: int, seed: int = 1, *, until_found: bool = False) -> Races:
+    """As `detect`, on a bench that is there."""
     walk = InTurn(seed)
     pairs: dict[tuple[str, int, int], tuple[Race, str]] = {}
     fields: set[str] = set()
     places: set[int] = set()
     accesses = made = cut_short = undeclared = 0
-    with RaceBench(program, defect=seeded) as bench:
-        for number in range(schedules):
-            run = bench.run(walk, number)
-            made += 1
-            cut_short += run.ending is Ending.STEP_BOUND
-            accesses += bench.last.accesses
-            fields |= bench.last.fields
-            places |= bench.last.places
-            for key, race in bench.last.races.items():
-                if key not in pairs:
-                    pairs[key] = (race, "" if race.declared else bench.token(run))
-                    undeclared += not race.declared
-            if undeclared and until_found:
-                break
+    for number in range(schedules):
+        run = bench.run(walk, number)
+        made += 1
+        cut_short += run.ending is Ending.STEP_BOUND
+        accesses += bench.last.accesses
+        fields |= bench.last.fields
+        places |= bench.last.places
+        for key, race in bench.last.races.items():
+            if key not in pairs:
+                pairs[key] = (race, "" if race.declared else bench.token(run))
+                undeclared += not race.declared
+        if undeclared and until_found:
+            break
     sides = [
         (race, side) for race, _ in pairs.values() if race.declared for side in (race.first, race.second)
     ]
     return Races(
-        scenario=program.name,
-        defect=None if seeded is None else seeded.id,
+        scenario=bench.scenario.name,
+        defect=None if bench.defect is None else bench.defect.id,
         strategy=walk.name,
         seed=seed,
         schedules=made,
