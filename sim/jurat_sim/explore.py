@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .bench import Run
+    from .coverage import Coverage
     from .runtime import Strategy
     from .scenarios import Scenario
     from .seeding import Defect
@@ -201,6 +202,7 @@ def explore(
     seed: int = 1,
     races: bool = False,
     count_traces: bool = True,
+    coverage: Coverage | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Report:
     """Run so many schedules, or fewer if one fails or none is left.
@@ -208,7 +210,8 @@ def explore(
     Parameters
     ----------
     strategy: who chooses, by a name of `STRATEGIES` or as an object that has made no runs yet.
-    count_traces: which costs a walk at the grain of the seam about an eighth of its speed; searches always do.
+    count_traces: it costs a walk at the grain of the seam about an eighth of its speed; searches always do.
+    coverage: counts what met what, in a campaign that is sampled.
     races: a data race that is not declared is a failure too (`races`); for the grain of accesses.
     advance: told now and then how many more schedules were run.
 
@@ -226,7 +229,13 @@ def explore(
     tick_ns = 0 if isinstance(chosen, Dpor) else 1
     with _bench(found, seeded, grain, races=races, tick_ns=tick_ns) as bench:
         return campaign(
-            bench, chosen, schedules=schedules, seed=seed, count_traces=count_traces, advance=advance
+            bench,
+            chosen,
+            schedules=schedules,
+            seed=seed,
+            count_traces=count_traces,
+            coverage=coverage,
+            advance=advance,
         )
 
 
@@ -287,42 +296,25 @@ def campaign(
     schedules: int,
     seed: int = 1,
     count_traces: bool = True,
+    coverage: Coverage | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> Report:
     """`explore`, for a scenario and a build that are there already."""
     search = strategy if isinstance(strategy, Search) else None
-    counted = count_traces or search is not None
-    fingerprint: Fingerprint
-    orders: set[tuple[object, ...]] = set()
-    traces: set[bytes] = set()
-    logs = hashlib.sha256()
-    steps = choices = accesses = made = blocked = 0
-    cut_short = False
+    onlookers = _Onlookers(search, coverage, count_traces=count_traces or search is not None)
+    tally = _Tally()
     failure = None
-
-    def watch(stage: Stage) -> None:
-        nonlocal fingerprint
-        if search is not None:
-            search.watch(stage.runtime)
-        stage.runtime.monitor = fingerprint = Fingerprint(stage.runtime, stage.runtime.monitor)
-
+    made = blocked = 0
     more = True
     while more and made < schedules and failure is None:
         try:
-            run = bench.run(strategy, made, watch=watch if counted else None)
+            run = bench.run(strategy, made, watch=onlookers.watch)
         except Redundant:
             blocked += 1
         else:
-            steps += run.steps
-            choices += run.choices
-            accesses += run.accesses
-            orders.add(run.trace)
-            if counted:
-                traces.add(fingerprint.digest())
-            logs.update(repr(run.log).encode())
-            if run.verdict_is_open:
-                cut_short = True
-            elif run.findings:
+            onlookers.over()
+            tally.add(run)
+            if run.findings and not run.verdict_is_open:
                 by = strategy.member if isinstance(strategy, Cycle) else strategy
                 failure = _failure(bench, shrink(bench, run), by.name, made + 1)
         made += 1
@@ -330,8 +322,8 @@ def campaign(
             more = search.end()
         if advance is not None and made % _BATCH == 0:
             advance(_BATCH)
-    exhausted = search is not None and search.exhausted and not cut_short
-    undetermined = cut_short or (search is not None and not exhausted)
+    exhausted = search is not None and search.exhausted and not tally.cut_short
+    undetermined = tally.cut_short or (search is not None and not exhausted)
     return Report(
         scenario=bench.scenario.name,
         defect=None if bench.defect is None else bench.defect.id,
@@ -343,15 +335,65 @@ def campaign(
         exhausted=exhausted,
         schedules=made,
         blocked=blocked,
-        orders=len(orders),
-        traces=len(traces) if counted else None,
-        steps=steps,
-        choices=choices,
-        accesses=accesses,
-        digest=logs.hexdigest(),
+        orders=len(tally.orders),
+        traces=onlookers.traces,
+        steps=tally.steps,
+        choices=tally.choices,
+        accesses=tally.accesses,
+        digest=tally.logs.hexdigest(),
         misses=_misses(strategy),
         failure=failure,
     )
+
+
+class _Tally:
+    """What the runs of a campaign add up to."""
+
+    def __init__(self) -> None:
+        self.steps = self.choices = self.accesses = 0
+        self.orders: set[tuple[object, ...]] = set()
+        self.logs = hashlib.sha256()
+        self.cut_short = False
+
+    def add(self, run: Run) -> None:
+        self.steps += run.steps
+        self.choices += run.choices
+        self.accesses += run.accesses
+        self.orders.add(run.trace)
+        self.logs.update(repr(run.log).encode())
+        self.cut_short |= run.verdict_is_open
+
+
+class _Onlookers:
+    """Who looks on at the runs of a campaign: its search, and those who count."""
+
+    def __init__(self, search: Search | None, coverage: Coverage | None, *, count_traces: bool) -> None:
+        self._search = search
+        self._coverage = coverage
+        self._fingerprint: Fingerprint | None = None
+        self._traces: set[bytes] | None = set() if count_traces else None
+
+    @property
+    def traces(self) -> int | None:
+        """How many there were."""
+        return None if self._traces is None else len(self._traces)
+
+    def watch(self, stage: Stage) -> None:
+        """A run is about to begin."""
+        runtime = stage.runtime
+        if self._search is not None:
+            self._search.watch(runtime)
+        if self._coverage is not None:
+            self._coverage.watch(stage)
+        if self._traces is not None:
+            runtime.monitor = self._fingerprint = Fingerprint(runtime, runtime.monitor)
+
+    def over(self) -> None:
+        """It is over, and was a run of its own."""
+        if self._coverage is not None:
+            self._coverage.count()
+        if self._traces is not None and self._fingerprint is not None:
+            self._traces.add(self._fingerprint.digest())
 
 
 def _misses(strategy: Strategy) -> tuple[Miss, ...]:

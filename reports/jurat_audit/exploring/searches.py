@@ -1,0 +1,105 @@
+"""The clean worker under every schedule there is, or every one within a bound.
+
+*Duels* are programs of two operations.  At the grain of accesses, every schedule of theirs with at
+most so many preemptions is made; at the grain of the seam, one schedule of each trace, which is all
+there is to see there, if no accesses race.  A search that its count has cut short is undetermined.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jurat_sim.explore import Report, Verdict, explore, replay
+from jurat_sim.scenarios import SCENARIOS
+from jurat_sim.tokens import Grain
+
+from ..jobs import Job
+from ..link import Profile, budget
+from .part import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PREEMPTIONS = {"default": 1, "deep": 2}
+"""The bound for the duels at the grain of accesses."""
+
+MOST = 3_000_000
+"""Schedules of one search, after which it is cut short."""
+
+
+def jobs(profile: Profile) -> list[Job]:
+    """Two searches for each duel."""
+    bound = budget(PREEMPTIONS, profile, "conformance")
+    duels = [name for name, scenario in SCENARIOS.items() if scenario.duel]
+    return [
+        *(
+            Job(function=_search, args=(name, Grain.ACCESS, f"preemptions:{bound}"), weight=10_000**bound)
+            for name in duels
+        ),
+        *(Job(function=_search, args=(name, Grain.SEAM, "dpor"), weight=1_000) for name in duels),
+    ]
+
+
+def _search(scenario: str, grain: Grain, strategy: str) -> Report:
+    return explore(scenario, grain=grain, strategy=strategy, schedules=MOST)
+
+
+def part(profile: Profile, answers: Sequence[Report]) -> Part:
+    """What was searched, and whether that is all."""
+    bound = budget(PREEMPTIONS, profile, "conformance")
+    whole = [report for report in answers if report.exhausted and report.verdict is Verdict.PASS]
+    bounded = [report for report in whole if report.grain is Grain.ACCESS]
+    traced = [report for report in whole if report.grain is Grain.SEAM]
+    return Part(
+        summary=f"every schedule of {len(bounded)} programs of two operations with at most "
+        f"{bound} {'preemption' if bound == 1 else 'preemptions'} between accesses, and every trace of "
+        f"{len(traced)} at the seam",
+        figures={
+            "duels_exhausted": len(bounded),
+            "duel_schedules": sum(report.schedules for report in bounded),
+            "traces_exhausted": sum(report.traces or 0 for report in traced),
+            "programs_exhausted": len(traced),
+        },
+        tables=(_table(answers),),
+        problems=tuple(line for report in answers for line in _problems(report)),
+        undetermined=tuple(
+            f"{report.scenario}: the search by {report.strategy} at the grain of the {report.grain} was cut "
+            f"short after {report.schedules:,} schedules"
+            for report in answers
+            if report.verdict is Verdict.UNDETERMINED
+        ),
+        limits=(
+            "A search of every trace at the grain of the seam is complete only without data races: that none "
+            "changes what happens is the table of those that are meant.",
+        ),
+    )
+
+
+def _problems(report: Report) -> list[str]:
+    failure = report.failure
+    if failure is None:
+        return []
+    return [
+        f"{report.scenario} at the grain of the {report.grain}, by {report.strategy}: breaks {failure.property}",
+        f"replay: jurat explore --replay {failure.token}",
+        *(f"    {line}" for line in replay(failure.token).story.brief()),
+    ]
+
+
+def _table(reports: Sequence[Report]) -> dict[str, Any]:
+    return {
+        "title": "The clean worker: what was searched",
+        "columns": ["scenario", "grain", "search", "schedules", "traces", "exhausted", "verdict"],
+        "rows": [
+            [
+                report.scenario,
+                str(report.grain),
+                report.strategy,
+                report.schedules,
+                report.traces or 0,
+                report.exhausted,
+                f"{report.verdict} ({report.mode})",
+            ]
+            for report in reports
+        ],
+    }
