@@ -283,6 +283,7 @@ class Directed:
                 order()
             except Exception as refusal:  # noqa: BLE001 - whatever it is, it is looked at
                 self._refusal = type(refusal).__name__
+                self.err = refusal
 
     def _stay(self) -> None:
         """The life of a thread that can always go on: with it there, every step is a choice."""
@@ -482,6 +483,8 @@ class Directed:
         choose: asked where there is more than one way: a number below the one it is given.
         """
         self.wanted = edge
+        if self.state != edge.before:
+            return False
         already = len(self.taken)
         if edge.label not in ("Evict", "BecomeDue", "DrainDeadline", *_TIME) and self._eager():
             self.advance_steward()
@@ -513,7 +516,7 @@ class Directed:
             refusal = self.order(order)
             expected = _REFUSALS.get(label)
             if refusal != expected:
-                raise AssertionError(f"{edge}: the client got {refusal}, and not {expected}")
+                raise AssertionError(f"{edge}: the client got {refusal}, and not {expected} {getattr(self,'err',0)}")
 
     def _by_steward(self, label: str, number: int) -> bool:
         if self.advance_steward() != (label, number):

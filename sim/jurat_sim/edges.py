@@ -40,27 +40,34 @@ class Graph:
         before, label, after = self.edges[number]
         return Edge(self.states[before], label, self.states[after])
 
-    def tree(self, weight, banned=frozenset()):
-        """Parent edge of each state in a shortest path tree."""
+    def tree(self, weight, banned=frozenset(), joined=False):
+        """Parent edge of each state in a shortest path tree.
+
+        Nodes are 2 * state + (1 if what comes next must be a start)."""
         dist = {0: 0.0}
         parent = {0: None}
         heap = [(0.0, 0)]
         done = set()
         while heap:
-            d, s = heappop(heap)
-            if s in done:
+            d, node = heappop(heap)
+            if node in done:
                 continue
-            done.add(s)
+            done.add(node)
+            s = node >> 1
             for e in self.out[s]:
-                t = self.edges[e][2]
-                if t == s or e in banned:
+                _, label, t = self.edges[e]
+                if t == s or e in banned or (node & 1 and label != "Start"):
                     continue
                 nd = d + weight(e)
-                if t not in dist or nd < dist[t]:
-                    dist[t] = nd
-                    parent[t] = e
-                    heappush(heap, (nd, t))
+                to = 2 * t + (joined and label == "Complete" and self.starts(t))
+                if to not in dist or nd < dist[to]:
+                    dist[to] = nd
+                    parent[to] = (e, node)
+                    heappush(heap, (nd, to))
         return parent
+
+    def starts(self, s):
+        return any(self.edges[e][1] == "Start" for e in self.out[s])
 
 
 class Plan:
@@ -146,7 +153,7 @@ class Plan:
                     bad = True
             if bad:
                 break
-            self.at.append(t)
+            instant = t
             if label in ("StopNow", "DrainDeadline"):
                 stop = t
             status = after.status[number - 1] if number else ""
@@ -161,9 +168,9 @@ class Plan:
                     it.due[key] = FAR_NS // 4
             if status in ("completed", "failed", "cancelled", "timed_out", "abandoned") and label != "LateReturn":
                 ended[number] = t
+            self.at.append((instant, t))
         for (number, attempts), due in it.due.items():
-            if due == FAR_NS // 4 and it.deadlines[number] < FAR_NS // 2:
-                it.due[number, attempts] = it.deadlines[number] - US
+            it.due[number, attempts] = min(due, it.deadlines[number] - US)
         self.length = len(self.at)
 
 
@@ -207,23 +214,23 @@ def drive(machine, package=None, rounds=4, limit=None, seed=1, banned=None):
         for round_ in range(rounds):
             rng = Random(seed * 1000 + round_)
             if round_ == 0:
-                tree = graph.tree(lambda e: 1.0, banned)
+                tree = graph.tree(lambda e: 1.0, banned, ungated)
             else:
                 weights = [rng.random() ** 2 * 10 for _ in graph.edges]
-                tree = graph.tree(lambda e: weights[e], banned)
+                tree = graph.tree(lambda e: weights[e], banned, ungated and round_ % 3)
             depth = {}
             def path_to(s):
                 path = []
-                while tree.get(s) is not None:
-                    e = tree[s]
+                node = 2 * s
+                while tree[node] is not None:
+                    e, node = tree[node]
                     path.append(e)
-                    s = graph.edges[e][0]
                 return path[::-1]
             def steps_to(s):
                 if s not in depth:
-                    depth[s] = 0 if tree.get(s) is None else 1 + steps_to(graph.edges[tree[s]][0])
+                    depth[s] = len(path_to(s))
                 return depth[s]
-            todo = [e for e in left if graph.edges[e][0] in tree]
+            todo = [e for e in left if 2 * graph.edges[e][0] in tree]
             todo.sort(key=lambda e: (-steps_to(graph.edges[e][0]), e))
             failed = set()
             for goal in todo:
@@ -263,9 +270,13 @@ def drive(machine, package=None, rounds=4, limit=None, seed=1, banned=None):
                 report.runs += 1
                 choose = (lambda n: 0) if round_ == 0 else rng.randrange
                 stopped_at = None
-                for e, at in zip(full, made.at):
-                    mark = len(lead.taken)
+                for e, (at, then) in zip(full, made.at):
+                    if lead.taken and lead.taken[-1][0] == graph.edge(e) and not lead.taken[-1][1]:
+                        continue
                     ok = lead.take(graph.edge(e), at, choose)
+                    if ok and then > at:
+                        lead.sleep_until(then)
+                        lead.advance_steward()
                     if not ok:
                         failed.add(e)
                         stopped_at = e
