@@ -52,33 +52,42 @@ class Abstraction:
         section, before that lock is given back.
         """
         core = self._core
-        phase = core.phase.value
+        phase = core.phase._value_
         self._peak = max(self._peak, core.threads_wanted)
         self._drained = self._drained or phase == "draining"
         if phase == "stopping":
             self._grace_spent = core.grace_over_ns <= now_ns
-        tasks = [core.registry.get(number) for number in self._numbers]
-        seats = core.seats
+        status, attempts, reason, executing, overdue, attempt_over = [], [], [], [], [], []
+        running = [seat.task for seat in core.seats if seat.task is not None]
+        registry = core.registry
+        for number in self._numbers:
+            task = registry.get(number)
+            its, extras = "absent", None
+            if task is not None:
+                its, extras = task._status._value_, task._extras
+            status.append(its)
+            attempts.append(0 if task is None else task._attempts)
+            reason.append("none" if task is None or task._reason is None else task._reason._value_)
+            executing.append(0 if task is None else running.count(task))
+            overdue.append(extras is not None and extras.deadline_ns <= now_ns and its in _LIVE)
+            attempt_over.append(extras is not None and extras.attempt_end_ns <= now_ns and its == "running")
+        dispatch = core.dispatch
         return State(
-            status=tuple(["absent" if it is None else it._status.value for it in tasks]),
-            attempts=tuple([0 if it is None else it._attempts for it in tasks]),
-            reason=tuple(
-                ["none" if it is None or it._reason is None else it._reason.value for it in tasks]
-            ),
-            executing=tuple(
-                [0 if it is None else [seat.task is it for seat in seats].count(True) for it in tasks]
-            ),
-            overdue=tuple([_is_overdue(it, now_ns) for it in tasks]),
-            attempt_over=tuple([_is_attempt_over(it, now_ns) for it in tasks]),
+            status=tuple(status),
+            attempts=tuple(attempts),
+            reason=tuple(reason),
+            executing=tuple(executing),
+            overdue=tuple(overdue),
+            attempt_over=tuple(attempt_over),
             phase=phase,
             pending="cancel" if core.pending_cancel else "finish",
             grace_spent=self._grace_spent,
             admitted=core.admitted,
-            permits=self._permits(core.dispatch.limiter, now_ns) if self._limited else 0,
+            permits=self._permits(dispatch.limiter, now_ns) if self._limited else 0,
             queue_permits=tuple(
                 [
                     self._permits(queue.limiter, now_ns) if limited else 0
-                    for queue, limited in zip(core.dispatch.queues, self._queue_limited, strict=False)
+                    for queue, limited in zip(dispatch.queues, self._queue_limited, strict=False)
                 ]
             ),
             paused=frozenset() if self._drained else self._paused(),
@@ -105,24 +114,6 @@ class Abstraction:
                 starts, per_ns, burst = rate
                 tat = at_ns * starts + owed
         return int(burst - -(-max(0, tat - now_ns * starts) // per_ns))
-
-
-def _is_overdue(task: Any, now_ns: int) -> bool:
-    return (
-        task is not None
-        and task._extras is not None
-        and task._status.value in _LIVE
-        and task._extras.deadline_ns <= now_ns
-    )
-
-
-def _is_attempt_over(task: Any, now_ns: int) -> bool:
-    return (
-        task is not None
-        and task._extras is not None
-        and task._status.value == "running"
-        and task._extras.attempt_end_ns <= now_ns
-    )
 
 
 def differences(specified: State, seen: State) -> str:

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 
     from .primitives import BenchThread
     from .runtime import BenchRuntime
-    from .stepping import Stepper
+    from .stepping import Section, Stepper
 
-__all__ = ["FAR_NS", "Directed", "Edge", "Instants", "Mismatch", "Rule"]
+__all__ = ["FAR_NS", "TIME", "Directed", "Edge", "Instants", "Mismatch", "Rule", "Way", "concerned"]
 
 FAR_NS = 10**18
 """An instant, or a length of time, that no run comes to."""
-_TIME = ("DeadlinePasses", "AttemptTimeoutPasses", "PermitAccrues", "GraceSpent")
+TIME = ("DeadlinePasses", "AttemptTimeoutPasses", "PermitAccrues", "GraceSpent")
 _BOUND = 400
 """Steps within which a thread gets where it is led."""
 
@@ -69,26 +69,17 @@ class Mismatch(Exception):
     wanted: the step that the worker was led to take.
     events: what was logged in the section.
     before: the state before the section.
-    difference: the variables that differ, from each state that would have been right.
+    difference: what was seen, and what would have been right.
     """
 
-    def __init__(
-        self, wanted: Edge | None, events: list[Any], before: State, seen: State, allowed: list[State]
-    ) -> None:
-        labels = [event[1] for event in events]
-        if allowed:
-            told = "; or ".join(differences(right, seen) for right in allowed)
-        elif labels:
-            told = f"no step of this name is allowed; seen: {differences(before, seen) or 'no change'}"
-        else:
-            told = differences(before, seen)
+    def __init__(self, wanted: Edge | None, events: list[Any], before: State, difference: str) -> None:
         self.wanted = wanted
         self.events = events
         self.before = before
-        self.difference = told
-        said = "a section without an event" if not labels else " and ".join(labels)
+        self.difference = difference
+        said = " and ".join(event[1] for event in events) or "no event"
         lead = "" if wanted is None else f"edge {wanted}: "
-        super().__init__(f"{lead}{said}: {told} [before: {before}]")
+        super().__init__(f"{lead}{said}: {difference} [before: {before}]")
 
 
 class Rule:
@@ -115,7 +106,7 @@ class Rule:
             return [] if arrives(state) else None
         label, number = steps[0]
         for name, after in self.successors(state):
-            if name == label and _concerned(state, after) <= {number}:
+            if name == label and concerned(state, after) <= {number}:
                 rest = self.follow(after, steps[1:], arrives)
                 if rest is not None:
                     return [Edge(state, label, after), *rest]
@@ -131,14 +122,14 @@ class Rule:
             following = []
             for here in level:
                 for label, after in self.successors(here):
-                    if label in _TIME and after not in paths:
+                    if label in TIME and after not in paths:
                         paths[after] = [*paths[here], Edge(here, label, after)]
                         following.append(after)
             level = following
         return paths.get(seen)
 
 
-def _concerned(before: State, after: State) -> set[int]:
+def concerned(before: State, after: State) -> set[int]:
     """The tasks of which something has changed, by number."""
     if before[:6] == after[:6]:
         return set()
@@ -175,6 +166,24 @@ class Final(Exception):
     """What a function raises that is not to be tried again."""
 
 
+class Way(NamedTuple):
+    """Where the steward is to be after a step."""
+
+    section: str
+    """As `passes.Place` has it."""
+    number: int
+    """Of the task that the section is about."""
+    moves: bool
+    """Whether it goes there now; otherwise it is there."""
+
+
+_AFTERWARDS = ("remind", "call_herald", "call_follower")
+"""Sections in which whoever has taken a step tells others of it."""
+_SECTIONS = {"sweep": "shutdown_cancel", "due": "become_due", "late": "expire", "tidy": "evict"}
+"""The functions that have the sections of these places; the others have their names."""
+_STEWARDS = ("BecomeDue", "DrainDeadline", "Evict", "ShutdownCancel", "Abandon", "Stopped")
+
+
 class Directed:
     """One run of a worker that is led."""
 
@@ -184,16 +193,12 @@ class Directed:
         package: Any,
         rule: Rule,
         instants: Instants,
-        *,
-        eager: Callable[[], bool] = lambda: False,
     ) -> None:
         self._stepper = stepper
         self._package = package
         self._rule = rule
         self._machine = rule.machine
         self._instants = instants
-        self._eager = eager
-        """Asked before each step: whether the steward goes ahead, as far as it can without an event."""
         self.log: list[Any] = []
         self.state: State = rule.machine.initial()
         """Where the worker is."""
@@ -283,7 +288,6 @@ class Directed:
                 order()
             except Exception as refusal:  # noqa: BLE001 - whatever it is, it is looked at
                 self._refusal = type(refusal).__name__
-                self.err = refusal
 
     def _stay(self) -> None:
         """The life of a thread that can always go on: with it there, every step is a choice."""
@@ -333,14 +337,19 @@ class Directed:
             self.state = path[-1].after
 
     def _mismatch(self, events: list[Any], seen: State) -> Mismatch:
-        allowed: list[State] = []
-        if len(events) == 1:
-            allowed = [
+        """What is seen, against each state that the events could have led to."""
+        states = [self.state]
+        for event in events:
+            states = [
                 after
-                for label, after in self._rule.successors(self.state)
-                if label == _label(events[0]) and _concerned(self.state, after) <= {events[0][2]}
+                for state in states
+                for label, after in self._rule.successors(state)
+                if label == _label(event) and concerned(state, after) <= {event[2]}
             ]
-        return Mismatch(self.wanted, events, self.state, seen, allowed)
+        told = "; or ".join(differences(right, seen) for right in states)
+        if not states:
+            told = f"that is not allowed; seen is: {differences(self.state, seen) or 'no change'}"
+        return Mismatch(self.wanted, events, self.state, told)
 
     # Leading threads ------------------------------------------------------------------------------
 
@@ -356,31 +365,34 @@ class Directed:
     def sleep_until(self, instant: int) -> None:
         """Let time pass, nobody doing anything, and have the worker's clock take note."""
         runtime, stepper, client = self._runtime, self._stepper, self._client
-        if instant > runtime.now_ns:
-            gate = runtime.gate()
-            self._order = lambda: gate.wait_for(instant - runtime.now_ns)
+        gate = runtime.gate()
+        self._order = lambda: gate.wait_for(instant - runtime.now_ns)
+        stepper.go(client)
+        stepper.go(client)
+        while not client.ready:
+            stepper.pass_time()
+        while client.operation is not Operation.PAUSE:
             stepper.go(client)
-            stepper.go(client)
-            while not client.ready:
-                stepper.pass_time()
-            while client.operation is not Operation.PAUSE:
-                stepper.go(client)
-            seen = self._abstraction.look(runtime.now_ns)
-            path = self._rule.follow_time(self.state, seen)
-            if path is None:
-                raise self._mismatch([], seen)
-            self.taken += [(edge, True) for edge in path]
-            if path:
-                self.state = path[-1].after
+        seen = self._abstraction.look(runtime.now_ns)
+        path = self._rule.follow_time(self.state, seen)
+        if path is None:
+            raise self._mismatch([], seen)
+        self.taken += [(edge, True) for edge in path]
+        if path:
+            self.state = path[-1].after
         # A thread may have read the clock before, and not have entered its section: no event is earlier than
         # the last step, so with a step that changes nothing it cannot act on an instant that is over.
         self.order(lambda: self.worker.resize(self._core.threads_wanted))
 
     def _settle(self, thread: BenchThread) -> None:
-        """Lead a thread on until it is about to enter a section, waits, or is in a function."""
+        """Lead a thread on until it is about to do something new, waits, or is in a function."""
         for _ in range(_BOUND):
-            if not thread.ready or thread.ended or thread.operation in (Operation.PAUSE, Operation.TAKE):
+            if not thread.ready or thread.ended or thread.operation is Operation.PAUSE:
                 return
+            if thread.operation is Operation.TAKE:
+                section = self._stepper.section(thread)
+                if section is None or section.name not in _AFTERWARDS:
+                    return
             self._stepper.go(thread)
 
     def _go_for(self, thread: BenchThread) -> bool:
@@ -475,55 +487,68 @@ class Directed:
 
     # Recipes --------------------------------------------------------------------------------------
 
-    def take(self, edge: Edge, instant: int, choose: Callable[[int], int] = lambda _: 0) -> bool:
+    def take(self, edge: Edge | None, way: Way, instant: int, choose: Callable[[int], int]) -> bool:
         """Have the worker take this step at this instant.  False if it did not, or took another.
 
         Parameters
         ----------
+        edge: the step; None is none, and the steward goes from one place to the next.
+        way: where the steward is, and where it is to be afterwards.
         choose: asked where there is more than one way: a number below the one it is given.
         """
         self.wanted = edge
-        if self.state != edge.before:
+        if edge is not None and self.state != edge.before:
             return False
         already = len(self.taken)
-        if edge.label not in ("Evict", "BecomeDue", "DrainDeadline", *_TIME) and self._eager():
-            self.advance_steward()
-        self._attempt(edge, instant, choose)
-        if len(self.taken) > already and self._eager():
-            self.advance_steward()
-        return any(its == edge for its, _ in self.taken[already:])
+        if instant > self._runtime.now_ns:
+            self.sleep_until(instant)
+        if edge is not None and edge.label not in TIME:
+            self._attempt(edge, way, choose)
+        if edge is not None and all(its != edge for its, _ in self.taken[already:]):
+            return False
+        return not way.moves or self._lead_steward(way)
 
-    def _attempt(self, edge: Edge, instant: int, choose: Callable[[int], int]) -> None:
+    def _attempt(self, edge: Edge, way: Way, choose: Callable[[int], int]) -> None:
         label = edge.label
-        numbers = _concerned(edge.before, edge.after)
-        number = min(numbers, default=0)
-        if label in _TIME:
-            self.sleep_until(instant)
-        elif label in ("BecomeDue", "DrainDeadline", "Evict"):
-            self.sleep_until(instant)
-            self._by_steward(label, number)
-        elif label in ("ShutdownCancel", "Abandon", "Stopped"):
-            self._by_steward(label, number)
+        number = min(concerned(edge.before, edge.after), default=0)
+        if label in _STEWARDS or (label == "Expire" and way.moves):
+            if self.advance_steward() == (label, number):
+                self._go_for(self._steward())
         elif label == "Start":
-            self._by_thread(choose)
-        elif label == "Expire":
-            if choose(2) or not self._by_steward(label, number):
-                self.order(self._handles[number].cancel)
+            if self.state.phase == "open" and choose(2):
+                self.advance_steward()  # if it was to spawn a thread, there is one thread more to choose
+            self._start(choose)
         elif label in _BACK:
             self._come_back(edge, number, choose)
+        elif label == "Expire":
+            self.order(self._handles[number].cancel)
         else:
-            order = self._call(edge, number)
-            refusal = self.order(order)
-            expected = _REFUSALS.get(label)
-            if refusal != expected:
-                raise AssertionError(f"{edge}: the client got {refusal}, and not {expected} {getattr(self,'err',0)}")
+            refusal = self.order(self._call(edge, number))
+            if refusal != _REFUSALS.get(label):
+                raise Mismatch(edge, [], self.state, f"the caller got {refusal}")
 
-    def _by_steward(self, label: str, number: int) -> bool:
-        if self.advance_steward() != (label, number):
+    def _lead_steward(self, way: Way) -> bool:
+        """Lead the steward to the section where it is to be."""
+        steward = self._steward()
+        for _ in range(_BOUND):
+            section = self._stepper.section(steward)
+            if section is not None and self._is(section, way):
+                return True
+            if not steward.ready or steward.ended:
+                return way.section in ("attend", "gone")
+            if self._coming(steward) is not None:
+                return False
+            self._stepper.go(steward)
+        return False
+
+    def _is(self, section: Section, way: Way) -> bool:
+        if section.name != _SECTIONS.get(way.section, way.section):
             return False
-        return self._go_for(self._steward())
+        if way.section == "abandon":
+            return self._coming(self._steward()) is not None
+        return not way.number or section.task._number == way.number
 
-    def _by_thread(self, choose: Callable[[int], int]) -> None:
+    def _start(self, choose: Callable[[int], int]) -> None:
         """A start is made by a thread that is free; the steward may have to spawn it."""
         read = self._read
         for _ in range(4):
@@ -561,7 +586,7 @@ class Directed:
     def _outcome(self, edge: Edge, number: int, choose: Callable[[int], int]) -> BaseException | None:
         now = self._runtime.now_ns
         attempts = edge.before.attempts[number - 1]
-        due = self._instants.due.get((number, attempts), now)
+        due = self._due(number, attempts)
         match edge.label:
             case "Complete":
                 return None
@@ -617,6 +642,11 @@ class Directed:
                 return lambda: worker.set_retention(self._retention)
         raise AssertionError(f"nobody knows how to {label}")
 
+    def _due(self, number: int, attempts: int) -> int:
+        """The instant of a task's time, or of its next attempt: if none is planned, just before its deadline."""
+        latest = self._instants.deadlines.get(number, FAR_NS) - 1_000
+        return min(self._instants.due.get((number, attempts), latest), latest)
+
     def _submit(self, number: int) -> None:
         """Submit this task, which is the next one, on its terms."""
         terms, at, now = self._machine.terms[number - 1], self._instants, self._runtime.now_ns
@@ -627,7 +657,7 @@ class Directed:
             "priority": terms.priority - lowest,
         }
         if terms.delayed:
-            options["delay"] = _span(at.due.get((number, 0), FAR_NS) - now)
+            options["delay"] = _span(self._due(number, 0) - now)
         if terms.deadline:
             options["deadline"] = _span(at.deadlines.get(number, FAR_NS) - now)
         if terms.timeout:

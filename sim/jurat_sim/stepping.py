@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .primitives import BenchThread
 
-__all__ = ["Section", "Stepper"]
+__all__ = ["RunEnded", "Section", "Stepper"]
 
 STEP_BOUND = 20_000
 """Steps of a run, of which one that is led takes some hundreds."""
@@ -47,6 +47,10 @@ class Section(NamedTuple):
     """What that function was told to do it to, if that is a task."""
     seat: Any
     """The same, if it is a seat."""
+
+
+class RunEnded(Exception):
+    """The run came to its end, where somebody wanted another step: a deadlock, misuse, the step bound."""
 
 
 class _Over(Exception):
@@ -139,6 +143,8 @@ class Stepper:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
+        if self.over and not self._giving_up:
+            raise RunEnded(f"{self.runtime.ending}: {self.runtime.trouble}")
 
     # For the run -------------------------------------------------------------------------------
 
