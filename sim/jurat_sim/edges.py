@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONFIGURATIONS", "Report", "drive", "reason_of"]
 
-ROUNDS = 12
+ROUNDS = 40
 """How often what was missed is tried again, by other ways."""
 LENGTH = 80
 """Steps of a walk, at most."""
@@ -202,16 +202,17 @@ class Graph:
         """For each node the last step of a way to it: the shortest, or one that was drawn."""
         parents: list[tuple[int, Step] | None] = [None] * len(self.nodes)
         found = [True, *[False] * (len(self.nodes) - 1)]
-        queue = deque([0])
-        while queue:
-            if draw is not None and len(queue) > 1:
-                queue.rotate(draw.randrange(len(queue)))
-            node = queue.popleft()
+        frontier = deque([0])
+        while frontier:
+            if draw is not None:  # the one that is drawn changes places with the last, which is taken
+                place = draw.randrange(len(frontier))
+                frontier[place], frontier[-1] = frontier[-1], frontier[place]
+            node = frontier.popleft() if draw is None else frontier.pop()
             for step in self.out[node]:
                 if not found[step.node]:
                     found[step.node] = True
                     parents[step.node] = (node, step)
-                    queue.append(step.node)
+                    frontier.append(step.node)
         return parents
 
 

@@ -47,6 +47,8 @@ class Place(NamedTuple):
     """Somebody has asked for another sweep."""
     abandoning: bool = False
     """In this pass the grace was over when the steward attended."""
+    unseen: frozenset[int] = frozenset()
+    """Tasks that have come to wait for their time since the steward attended, which it hears of there."""
     joined: bool = False
     """A function has returned, and the section that records it goes on to start the next task."""
 
@@ -112,8 +114,13 @@ class Stewarded:
                 yield from _arrive(label, after, self._sweep(after, here, _of(place)))
             case "Start" if self._is_in_the_way(state, number):
                 return
-        sweeping = section != "gone" and (place.sweeping or _asks_for_sweep(label, after))
-        yield label, after, place._replace(sweeping=sweeping, joined=label == "Complete" and self.fast)
+        sweeping, unseen = place.sweeping, place.unseen
+        if section != "gone":
+            sweeping = sweeping or _asks_for_sweep(label, after)
+        if section not in ("attend", "gone") and label in ("Submit", "Retry", "TimeOutRetry"):
+            unseen |= {number}
+        joined = label == "Complete" and self.fast
+        yield label, after, place._replace(sweeping=sweeping, unseen=unseen, joined=joined)
 
     def _moves(self, state: State, place: Place) -> Iterator[Place]:
         """Where the steward gets to without a step."""
@@ -140,36 +147,37 @@ class Stewarded:
         """To the next task that waits, in order of admission; when there is none, onward."""
         for number in self._numbers[last:]:
             if state.status[number - 1] in WAITING:
-                yield Place("sweep", number, here.sweeping, here.abandoning)
+                yield Place("sweep", number, *here)
                 return
         yield from self._abandon(state, here)
 
     def _abandon(self, state: State, here: _Pass) -> Iterator[Place]:
         if here.abandoning and "running" in state.status:
-            yield Place("abandon", 0, here.sweeping, here.abandoning)
+            yield Place("abandon", 0, *here)
         else:
             yield from self._answer(state, here)
 
     def _answer(self, state: State, here: _Pass) -> Iterator[Place]:
         """Whether the time of a task has come is for the instants to say; a deadline that is over must be."""
+        here = here._replace(abandoning=False)
         overdue = False
         for number in self._numbers:
             status = state.status[number - 1]
             if status in WAITING and state.overdue[number - 1]:
                 overdue = True
-                yield Place("late", number, here.sweeping)
-            elif status in ("scheduled", "retrying"):
-                yield Place("due", number, here.sweeping)
+                yield Place("late", number, *here)
+            elif status in ("scheduled", "retrying") and number not in here.unseen:
+                yield Place("due", number, *here)
         if not overdue:
             yield from self._tidy(state, here)
 
     def _tidy(self, state: State, here: _Pass) -> Iterator[Place]:
         if self.machine.config.retention and not {*state.status}.isdisjoint(TERMINAL):
-            yield Place("tidy", 0, here.sweeping)
+            yield Place("tidy", 0, *here)
         yield from self._rest(state, here)
 
     def _rest(self, state: State, here: _Pass) -> Iterator[Place]:
-        yield Place("rest" if self._is_over(state) else "attend", 0, here.sweeping)
+        yield Place("rest" if self._is_over(state) else "attend", 0, here.sweeping)  # all else is forgotten
 
     # What a section finds -------------------------------------------------------------------------
 
