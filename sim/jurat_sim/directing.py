@@ -598,7 +598,12 @@ class Directed:
                 return (Retryable(timedelta(0)), Final())[choose(2)]
             case "LateReturn":
                 return (None, Final())[choose(2)]
-        return Final()
+        failures: list[BaseException] = [Final()]
+        if attempts > self._machine.config.max_retries:
+            failures.append(Retryable(timedelta(0)))
+        if self._machine.terms[number - 1].deadline:
+            failures.append(Retryable(_span(FAR_NS)))
+        return failures[choose(len(failures))]
 
     def _call(self, edge: Edge, number: int) -> Callable[[], object]:  # noqa: C901, PLR0911, PLR0912 - a table
         """What the client does for this step."""

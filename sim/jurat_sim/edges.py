@@ -73,10 +73,51 @@ def _configuration(config: Config, *terms: Terms, **choices: tuple[int, ...]) ->
 
 
 _PLAIN = Terms(priority=1)
+_UNREACHED = 9
+"""A cap that is never reached."""
 
 CONFIGURATIONS: dict[str, Lifecycle] = {
     "two-plain": _configuration(
-        Config(threads=1, queue_max=1, queues=2, per_queue=2, per_key=2), _PLAIN, _PLAIN
+        Config(threads=1, queue_max=1, queues=2, per_queue=_UNREACHED, per_key=_UNREACHED), _PLAIN, _PLAIN
+    ),
+    "one-life": _configuration(
+        Config(
+            threads=1,
+            queue_max=2,
+            max_retries=2,
+            retry_timeouts=True,
+            queues=2,
+            per_queue=_UNREACHED,
+            per_key=_UNREACHED,
+            retention=True,
+        ),
+        Terms(priority=1, delayed=True, deadline=True, timeout=True, child=True, key="the one"),
+    ),
+    "two-permits": _configuration(
+        Config(threads=2, queue_max=2, burst=1, queues=2, per_queue=_UNREACHED, per_key=_UNREACHED),
+        _PLAIN,
+        Terms(priority=1, deadline=True),
+    ),
+    "two-sizes": _configuration(
+        Config(threads=1, queue_max=2, queues=2, per_queue=_UNREACHED, per_key=_UNREACHED),
+        _PLAIN,
+        _PLAIN,
+        other_threads=(2,),
+        pausable=(0,),
+    ),
+    "small-lives": _configuration(
+        Config(
+            threads=1,
+            queue_max=2,
+            max_retries=1,
+            retry_timeouts=True,
+            burst=1,
+            queues=2,
+            per_queue=_UNREACHED,
+            per_key=_UNREACHED,
+        ),
+        _PLAIN,
+        Terms(priority=1, delayed=True, timeout=True),
     ),
 }
 """Configurations of `tla/manifest.json`, by their names there, whose graphs are compared with TLC's."""
@@ -264,13 +305,13 @@ class _Drive:
         for edge in planner.goals():
             if edge in self.left and edge not in planner.failed:
                 steps = planner.walk(edge)
-                self._walk(stepper, planner, steps, draw)
+                self._walk(stepper, planner, steps)
                 if edge in self.left:
                     planner.failed.add(edge)
                 if self.problems:
                     return
 
-    def _walk(self, stepper: Stepper, planner: _Planner, steps: list[Step], draw: Random | None) -> None:
+    def _walk(self, stepper: Stepper, planner: _Planner, steps: list[Step]) -> None:
         """Take the steps of a walk as far as they go, and note what was driven."""
         graph = self.graph
         schedule = best_schedule(graph, steps)
@@ -278,7 +319,7 @@ class _Drive:
         self.walks += 1
         try:
             lead = Directed(stepper, self.package, graph.rule, schedule.instants)
-            reached = self._lead(lead, steps, schedule, draw)
+            reached = self._lead(lead, steps, schedule)
             replay(lead.log)
             self.problems += [
                 f"{thread.name} ended with {thread.error!r}"
@@ -295,11 +336,11 @@ class _Drive:
         if lead is not None:
             self._note(lead)
 
-    def _lead(self, lead: Directed, steps: list[Step], schedule: Schedule, draw: Random | None) -> int:
+    def _lead(self, lead: Directed, steps: list[Step], schedule: Schedule) -> int:
         """How many steps were taken."""
         graph = self.graph
         here = START
-        choose = _first if draw is None else draw.randrange
+        choose = Random(derive(self.seed, self.walks)).randrange
         for position, (step, instant) in enumerate(zip(steps, schedule.at, strict=False)):
             there = graph.nodes[step.node][1]
             moves = (here.section, here.number) != (there.section, there.number)
@@ -324,10 +365,6 @@ class _Drive:
 
 
 _KINDS = (*REASONS, BEYOND)
-
-
-def _first(_: int) -> int:
-    return 0
 
 
 def _told(edge: Edge) -> str:

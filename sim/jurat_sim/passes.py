@@ -218,6 +218,7 @@ class _Pass(NamedTuple):
 
     sweeping: bool = False
     abandoning: bool = False
+    unseen: frozenset[int] = frozenset()
 
 
 def _arrive(label: str, after: State, places: Iterator[Place]) -> Iterator[Move]:
@@ -226,7 +227,7 @@ def _arrive(label: str, after: State, places: Iterator[Place]) -> Iterator[Move]
 
 
 def _of(place: Place) -> _Pass:
-    return _Pass(place.sweeping, place.abandoning)
+    return _Pass(place.sweeping, place.abandoning, place.unseen)
 
 
 def _asks_for_sweep(label: str, after: State) -> bool:
