@@ -32,7 +32,7 @@ from .abstraction import Abstraction, differences
 from .primitives import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from jurat_spec.view import Lifecycle, State
 
@@ -508,6 +508,61 @@ class Directed:
             return False
         return not way.moves or self._lead_steward(way)
 
+    def begin(self, edge: Edge, choose: Callable[[int], int]) -> None:
+        """Have the client, or a function, be about to take this step; `run` lets it."""
+        number = min(concerned(edge.before, edge.after), default=0)
+        if edge.label in _BACK:
+            self._outcomes[number] = self._outcome(edge, number, choose)
+        else:
+            self._order = self._call(edge, number)
+
+    def run(self, deviations: Sequence[int] = (), patience: int | None = None) -> bool:
+        """Let all threads run.  Returns whether none can go on before something new is begun.
+
+        Parameters
+        ----------
+        deviations: who goes on, where there is a choice: 0 is who went on last, if it can, and the others
+            follow by name.  When there are no more, it is 0.
+        patience: steps after which no more are taken, when the client is done.
+        """
+        client, choices = self._client, iter(deviations)
+        last, steps = client, 0
+        while True:
+            able = [thread for thread in self._stepper.ready if self._can_go(thread)]
+            if not able:
+                return True
+            if patience is not None and steps >= patience and client not in able:
+                return False
+            if steps > _BOUND * 10:
+                raise Mismatch(self.wanted, [], self.state, "the threads go on for ever")
+            first = able.index(last) if last in able else 0
+            last = able[(first + (next(choices, 0) if len(able) > 1 else 0)) % len(able)]
+            self._stepper.go(last)
+            steps += 1
+
+    def _can_go(self, thread: BenchThread) -> bool:
+        if thread is self._anchor:
+            return False
+        if thread is self._client:
+            return self._order is not None or thread.operation is not Operation.PAUSE
+        return thread.operation is not Operation.PAUSE or not self._waits(thread)
+
+    def check(self) -> None:
+        """Compare the whole state, while nobody is in a section.
+
+        Raises
+        ------
+        Mismatch: it is not the specification's.
+        """
+        seen = self._abstraction.look(self._runtime.now_ns)
+        if seen != self.state:
+            raise self._mismatch([], seen)
+
+    @property
+    def now_ns(self) -> int:
+        """The time."""
+        return self._runtime.now_ns
+
     def _attempt(self, edge: Edge, way: Way, choose: Callable[[int], int]) -> None:
         label = edge.label
         number = min(concerned(edge.before, edge.after), default=0)
@@ -591,7 +646,7 @@ class Directed:
             case "Complete":
                 return None
             case "Retry" | "TimeOutRetry":
-                return Retryable(_span(due - now))
+                return Retryable(_span(max(0, due - now)))
             case "TimeOut":
                 return Retryable(_span(FAR_NS))  # there is no attempt that late
             case "AcknowledgeCancel":

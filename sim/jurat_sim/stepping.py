@@ -97,7 +97,14 @@ class Stepper:
         self._go_in()
 
     def go(self, thread: BenchThread) -> None:
-        """Have this thread take a step."""
+        """Have this thread take a step.
+
+        Raises
+        ------
+        RunEnded: the run has ended, or ends with this step.
+        """
+        if self.over:
+            raise RunEnded("the run has ended")
         self._chosen = self._ready.index(thread)
         self._go_in()
 
