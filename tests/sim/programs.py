@@ -67,9 +67,7 @@ def random_program(seed: int) -> Program:
 def _operation(
     numbers: Random, thread: str, waiters: dict[str, str], unopened: set[str], depth: int
 ) -> Operation:
-    kind = numbers.choice(
-        ("lock", "lock", "lock", "read", "write", "write", "open", "wait", "clock", "peek")
-    )
+    kind = numbers.choice(("lock", "lock", "lock", "read", "write", "write", "open", "wait", "clock", "peek"))
     if kind == "lock" and depth:
         # A lock of one's own on each level, the other way round in "b".
         lock = ("p", "q")[(depth + (thread == "b")) % 2]
@@ -155,9 +153,7 @@ class Performance:
             thread, kind, _ = effect
             mine = threads.get(thread, ())
             past = frozenset(
-                name
-                for name, other in zip(known, self._effects, strict=False)
-                if depend(other, effect)
+                name for name, other in zip(known, self._effects, strict=False) if depend(other, effect)
             )
             known.append((thread, len(mine)))
             threads[thread] = (*mine, (kind, past))
