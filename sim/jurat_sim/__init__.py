@@ -11,17 +11,17 @@ is a list of choices that can be made again, and a length of time is a number.
         print(line)
 
 From the inside out: `pool` (greenlets), `clock` (SimPy's time), `primitives` (locks, gates,
-threads), `runtime` (choices), `monitor` (who looks on), `strategies` (who chooses), `build` and
-`grain` (copies of the worker: patched, or with a switch point before each access), `stage` and
-`scenarios` (what is run), `checks` (what must hold), `bench` (one run), `explore`, `shrink`,
-`story`, `tokens` (many runs, and the one that fails), `defects` (what must be found), `timing`
-(how long things take).
+threads), `runtime` (choices), `monitor` (who looks on), `strategies`, `search`, `dpor` (who
+chooses), `traces` (which runs are the same), `build` and `grain` (copies of the worker: patched,
+or with a switch point before each access), `stage` and `scenarios` (what is run), `checks` (what
+must hold), `bench` (one run), `explore`, `shrink`, `story`, `tokens` (many runs, and the one that
+fails), `defects` (what must be found), `timing` (how long things take).
 
 Nothing here is part of the product: the worker imports none of it.
 """
 
 from .errors import BadToken, BenchError
-from .explore import Replayed, Report, Verdict, explore, replay
+from .explore import Mode, Replayed, Report, Verdict, explore, replay
 from .tokens import Grain
 
-__all__ = ["BadToken", "BenchError", "Grain", "Replayed", "Report", "Verdict", "explore", "replay"]
+__all__ = ["BadToken", "BenchError", "Grain", "Mode", "Replayed", "Report", "Verdict", "explore", "replay"]

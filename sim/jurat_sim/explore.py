@@ -167,7 +167,7 @@ def strategy_named(name: str, grain: Grain, seed: int) -> Strategy:
     UnknownStrategy: there is none of that name, or its bound is no whole number from 0 on.
     WrongGrain: it does not search at this grain.
     """
-    kind, colon, bound = name.partition(":")
+    kind, _, bound = name.partition(":")
     bounded = {"preemptions": preemptions, "delays": delays}.get(kind)
     if bounded is not None and bound.isascii() and bound.isdigit():
         return bounded(int(bound))
@@ -203,7 +203,7 @@ def explore(
     Parameters
     ----------
     strategy: who chooses, by a name of `STRATEGIES` or as an object that has made no runs yet.
-    count_traces: which costs a walk at the grain of the seam about an eighth of its speed; searches always do.
+    count_traces: which costs a walk at the grain of the seam a good tenth of its speed; searches always do.
     advance: told now and then how many more schedules were run.
 
     Raises
@@ -266,47 +266,26 @@ def campaign(
 ) -> Report:
     """`explore`, for a scenario and a build that are there already."""
     search = strategy if isinstance(strategy, Search) else None
-    counted = count_traces or search is not None
-    fingerprint: Fingerprint
-    orders: set[tuple[object, ...]] = set()
-    traces: set[bytes] = set()
-    logs = hashlib.sha256()
-    steps = choices = accesses = made = blocked = 0
-    cut_short = False
+    tally = _Tally(search, count_traces=count_traces)
     failure = None
-
-    def watch(stage: Stage) -> None:
-        nonlocal fingerprint
-        if search is not None:
-            search.watch(stage.runtime)
-        stage.runtime.monitor = fingerprint = Fingerprint(stage.runtime, stage.runtime.monitor)
-
+    made = 0
     more = True
-    while more and made < schedules and failure is None:
+    while more and made < schedules:
         try:
-            run = bench.run(strategy, made, watch=watch if counted else None)
+            run = bench.run(strategy, made, watch=tally.watch)
         except Redundant:
-            blocked += 1
+            tally.blocked += 1
         else:
-            steps += run.steps
-            choices += run.choices
-            accesses += run.accesses
-            orders.add(run.trace)
-            if counted:
-                traces.add(fingerprint.digest())
-            logs.update(repr(run.log).encode())
-            if run.verdict_is_open:
-                cut_short = True
-            elif run.findings:
+            tally.add(run)
+            if run.findings and not run.verdict_is_open:
                 by = strategy.member if isinstance(strategy, Cycle) else strategy
                 failure = _failure(bench, shrink(bench, run), by.name, made + 1)
         made += 1
-        if search is not None and failure is None:
-            more = search.end()
-        if advance is not None and made % _BATCH == 0:
+        more = failure is None and (search is None or search.end())
+        if advance is not None and made % _BATCH == 0 and failure is None:
             advance(_BATCH)
-    exhausted = search is not None and search.exhausted and not cut_short
-    undetermined = cut_short or (search is not None and not exhausted)
+    exhausted = search is not None and search.exhausted and not tally.cut_short
+    undetermined = tally.cut_short or (search is not None and not exhausted)
     return Report(
         scenario=bench.scenario.name,
         defect=None if bench.defect is None else bench.defect.id,
@@ -317,16 +296,49 @@ def campaign(
         verdict=Verdict.FAIL if failure else Verdict.UNDETERMINED if undetermined else Verdict.PASS,
         exhausted=exhausted,
         schedules=made,
-        blocked=blocked,
-        orders=len(orders),
-        traces=len(traces) if counted else None,
-        steps=steps,
-        choices=choices,
-        accesses=accesses,
-        digest=logs.hexdigest(),
+        blocked=tally.blocked,
+        orders=len(tally.orders),
+        traces=len(tally.traces) if tally.counts_traces else None,
+        steps=tally.steps,
+        choices=tally.choices,
+        accesses=tally.accesses,
+        digest=tally.logs.hexdigest(),
         misses=_misses(strategy),
         failure=failure,
     )
+
+
+class _Tally:
+    """What the runs of a campaign add up to."""
+
+    def __init__(self, search: Search | None, *, count_traces: bool) -> None:
+        self._search = search
+        self._fingerprint: Fingerprint | None = None
+        self.counts_traces = count_traces or search is not None
+        self.orders: set[tuple[object, ...]] = set()
+        self.traces: set[bytes] = set()
+        self.logs = hashlib.sha256()
+        self.steps = self.choices = self.accesses = self.blocked = 0
+        self.cut_short = False
+
+    def watch(self, stage: Stage) -> None:
+        """Look on at the run that is about to begin."""
+        runtime = stage.runtime
+        if self._search is not None:
+            self._search.watch(runtime)
+        if self.counts_traces:
+            runtime.monitor = self._fingerprint = Fingerprint(runtime, runtime.monitor)
+
+    def add(self, run: Run) -> None:
+        """This run was made to its end, or to the step bound."""
+        self.steps += run.steps
+        self.choices += run.choices
+        self.accesses += run.accesses
+        self.orders.add(run.trace)
+        if self._fingerprint is not None:
+            self.traces.add(self._fingerprint.digest())
+        self.logs.update(repr(run.log).encode())
+        self.cut_short |= run.verdict_is_open
 
 
 def _misses(strategy: Strategy) -> tuple[Miss, ...]:

@@ -235,7 +235,7 @@ class Sizes:
 
 
 class PCT:
-    """The thread with the highest priority goes on; at d-1 random choices the one that would falls to the bottom.
+    """The thread with the highest priority goes on; at d-1 random choices it falls to the bottom first.
 
     Parameters
     ----------

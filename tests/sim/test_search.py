@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def _straight(runtime: BenchRuntime) -> Steps:
     """Three threads of three steps, none of which ever waits."""
-    return _recorded(runtime, lambda name: [runtime.pause(name) for _ in range(2)])
+    return _recorded(runtime, lambda name: _pauses(runtime, name, 2))
 
 
 def _waiting(runtime: BenchRuntime) -> Steps:
@@ -43,6 +44,11 @@ def _waiting(runtime: BenchRuntime) -> Steps:
                 pass
 
     return _recorded(runtime, body)
+
+
+def _pauses(runtime: BenchRuntime, name: str, count: int) -> None:
+    for _ in range(count):
+        runtime.pause(name)
 
 
 def _recorded(runtime: BenchRuntime, body: Callable[[str], object]) -> Steps:
@@ -74,12 +80,13 @@ def _all_of(search: Bounded, toy: Callable[[BenchRuntime], Steps]) -> list[tuple
 
 def _switches_too_early(steps: tuple[str, ...]) -> int:
     """Places where a thread is left that has a step to come: it never waits, so it could have gone on."""
-    return sum(one != other and one in steps[at:] for at, (one, other) in enumerate(zip(steps, steps[1:]), 1))  # noqa: B905
+    places = enumerate(pairwise(steps), 1)
+    return sum(one != other and one in steps[place:] for place, (one, other) in places)
 
 
 @pytest.mark.parametrize("bound", [0, 1, 2, 3])
 def test_preemptions_are_all_runs_with_so_few_of_them(bound: int) -> None:
-    """Of threads that never wait, the runs are those of brute force that switch early so rarely, each once."""
+    """Of threads that never wait, the runs are those of brute force that switch early so rarely."""
     expected = [tuple(it.result) for it in every_run(_straight)]
     expected = [steps for steps in expected if _switches_too_early(steps) <= bound]
     made = _all_of(preemptions(bound), _straight)
@@ -109,7 +116,7 @@ def test_a_program_that_does_not_repeat_itself_is_found_out() -> None:
     runs = iter(range(100))
 
     def toy(runtime: BenchRuntime) -> Steps:
-        return _recorded(runtime, lambda name: [runtime.pause(name) for _ in range(next(runs))])
+        return _recorded(runtime, lambda name: _pauses(runtime, name, next(runs)))
 
     with pytest.raises(Diverged, match="did not repeat itself"):
         _all_of(preemptions(2), toy)

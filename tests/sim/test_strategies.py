@@ -247,7 +247,12 @@ def test_pct_lets_time_pass_like_a_thread() -> None:
         gate = runtime.gate()
         seen: list[object] = []
         runtime.spawn(lambda: seen.append(gate.wait_for(5)), "sleeper")
-        runtime.spawn(lambda: [runtime.pause("a toy"), gate.open()], "waker")
+
+        def waker() -> None:
+            runtime.pause("a toy")
+            gate.open()
+
+        runtime.spawn(waker, "waker")
         return seen
 
     walk = PCT(1, 2)
@@ -264,7 +269,7 @@ def test_a_depth_is_at_least_one() -> None:
 
 def test_strategies_take_turns() -> None:
     """Run i is that of the member at place i, round and round."""
-    walks = [RandomWalk(5), Reluctant(5)]
+    walks: list[Strategy] = [RandomWalk(5), Reluctant(5)]
     cycle = Cycle("two", walks)
     for number in range(6):
         assert play(_toy, cycle, number=number).result == play(_toy, walks[number % 2], number=number).result
