@@ -17,7 +17,7 @@ from rich.text import Text
 
 from jurat_sim.defects import DEFECTS, defect_named
 from jurat_sim.errors import BenchError, UnknownGrain
-from jurat_sim.explore import Report, Verdict
+from jurat_sim.explore import Mode, Report, Verdict
 from jurat_sim.explore import explore as run_schedules
 from jurat_sim.explore import replay as run_again
 from jurat_sim.scenarios import SCENARIOS, scenario_named
@@ -71,20 +71,33 @@ def _told(report: Report) -> list[str]:
     lines = [
         f"{report.scenario}: {subject}, {report.schedules:,} schedules at the grain of the {report.grain}",
         (
-            f"{report.traces:,} different orders of events, {report.steps:,} steps, "
-            f"{report.choices:,} choices, by a {report.strategy} walk with seed {report.seed}"
+            f"{report.orders:,} different orders of events, {report.traces or 0:,} different traces, "
+            f"{report.steps:,} steps, {report.choices:,} choices, "
+            f"by the strategy {report.strategy} with seed {report.seed}"
+        ),
+        *(
+            f"if there is a bug of depth {miss.depth}, its {miss.runs:,} runs of pct missed it "
+            f"with a probability of at most {miss.probability:.4f}"
+            for miss in report.misses
         ),
     ]
     match report.verdict:
+        case Verdict.PASS if report.exhausted:
+            lines.append("every check held in each of them; no other schedule is within the strategy's bound")
         case Verdict.PASS:
             lines.append("every check held in each of them; they are a sample")
+        case Verdict.UNDETERMINED if report.mode is Mode.EXHAUSTIVE:
+            lines.append("undetermined: the search was cut short")
         case Verdict.UNDETERMINED:
             lines.append("undetermined: a run was cut short by the step bound")
         case Verdict.FAIL:
             failure = report.failure
             assert failure is not None  # noqa: S101 - that is what FAIL means
             lines += [
-                f"schedule {failure.schedule} breaks {failure.property}: {failure.message}",
+                (
+                    f"schedule {failure.schedule}, by {failure.strategy}, "
+                    f"breaks {failure.property}: {failure.message}"
+                ),
                 f"shrunk to {failure.deviations} departures from the default order",
                 "",
                 *(f"  {line}" for line in run_again(failure.token).story.brief()),

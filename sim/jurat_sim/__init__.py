@@ -26,7 +26,9 @@ Nothing here is part of the product: the worker imports none of it.
 
 from .carriers import Backend
 from .errors import BadToken, BenchError
-from .explore import Replayed, Report, Verdict, explore, replay
+from .explore import Mode, Replayed, Report, Verdict, explore, replay
 from .tokens import Grain
 
-__all__ = ["Backend", "BadToken", "BenchError", "Grain", "Replayed", "Report", "Verdict", "explore", "replay"]
+__all__ = [
+    "Backend", "BadToken", "BenchError", "Grain", "Mode", "Replayed", "Report", "Verdict", "explore", "replay",
+]  # fmt: skip

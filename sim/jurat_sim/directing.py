@@ -133,7 +133,9 @@ def concerned(before: State, after: State) -> set[int]:
     """The tasks of which something has changed, by number."""
     if before[:6] == after[:6]:
         return set()
-    changed = [a != b for a, b in zip(zip(*before[:6], strict=True), zip(*after[:6], strict=True), strict=True)]
+    changed = [
+        a != b for a, b in zip(zip(*before[:6], strict=True), zip(*after[:6], strict=True), strict=True)
+    ]
     return {number for number, it in enumerate(changed, start=1) if it}
 
 
@@ -274,7 +276,9 @@ class Directed:
 
     @property
     def _queues(self) -> tuple[str, ...]:
-        return tuple(["default", *[f"queue {number}" for number in range(2, 1 + self._machine.config.queues)]])
+        return tuple(
+            ["default", *[f"queue {number}" for number in range(2, 1 + self._machine.config.queues)]]
+        )
 
     def _obey(self) -> None:
         """The client's life."""
@@ -660,7 +664,7 @@ class Directed:
             failures.append(Retryable(_span(FAR_NS)))
         return failures[choose(len(failures))]
 
-    def _call(self, edge: Edge, number: int) -> Callable[[], object]:  # noqa: C901, PLR0911, PLR0912 - a table
+    def _call(self, edge: Edge, number: int) -> Callable[[], object]:  # noqa: C901, PLR0912 - a table
         """What the client does for this step."""
         worker, label = self.worker, edge.label
         before, after = edge.before, edge.after
@@ -763,5 +767,3 @@ _REFUSALS = {
     "RejectClosed": "WorkerStopped",
     "RejectFull": "QueueFull",
 }
-
-

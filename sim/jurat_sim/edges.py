@@ -30,7 +30,7 @@ drivers; driving implementations along TLC's graphs (Mocket, EuroSys 2023).
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import permutations
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -260,9 +260,7 @@ class Graph:
 class _Drive:
     """One drive of a graph."""
 
-    def __init__(
-        self, graph: Graph, package: Any, seed: int, advance: Callable[[int], None] | None
-    ) -> None:
+    def __init__(self, graph: Graph, package: Any, seed: int, advance: Callable[[int], None] | None) -> None:
         self.graph = graph
         self.package = package
         self.seed = seed
@@ -328,7 +326,9 @@ class _Drive:
             ]
         except (Mismatch, RunEnded, NotABehaviour) as problem:
             reached = len(steps)
-            self.problems.append(str(problem) if lead is None or lead.wanted is None else _blame(lead, problem))
+            self.problems.append(
+                str(problem) if lead is None or lead.wanted is None else _blame(lead, problem)
+            )
         finally:
             stepper.end()
         if reached < len(steps) and (missed := steps[reached].edge) is not None:
@@ -553,7 +553,9 @@ class Schedule:
 
     def _accrues(self, before: State, after: State) -> int:
         """When the limiter that has one permit more afterwards has it."""
-        permits = zip((before.permits, *before.queue_permits), (after.permits, *after.queue_permits), strict=True)
+        permits = zip(
+            (before.permits, *before.queue_permits), (after.permits, *after.queue_permits), strict=True
+        )
         number = next(number for number, (few, many) in enumerate(permits) if few != many)
         limiter = self._limiters[number]
         return limiter.tat - (limiter.rate.burst - limiter.permits(self._now) - 1) * self._period
@@ -565,4 +567,6 @@ class Schedule:
                 if self._started[number] + self._sizes[number] <= self._now:
                     return False
         permits = (state.permits, *state.queue_permits)
-        return all(limiter.permits(self._now) == permits[number] for number, limiter in self._limiters.items())
+        return all(
+            limiter.permits(self._now) == permits[number] for number, limiter in self._limiters.items()
+        )

@@ -172,7 +172,7 @@ def strategy_named(name: str, grain: Grain, seed: int) -> Strategy:
     UnknownStrategy: there is none of that name, or its bound is no whole number from 0 on.
     WrongGrain: it does not search at this grain.
     """
-    kind, colon, bound = name.partition(":")
+    kind, _, bound = name.partition(":")
     bounded = {"preemptions": preemptions, "delays": delays}.get(kind)
     if bounded is not None and bound.isascii() and bound.isdigit():
         return bounded(int(bound))
@@ -210,7 +210,7 @@ def explore(
     Parameters
     ----------
     strategy: who chooses, by a name of `STRATEGIES` or as an object that has made no runs yet.
-    count_traces: it costs a walk at the grain of the seam about an eighth of its speed; searches always do.
+    count_traces: it costs a walk at the grain of the seam a good tenth of its speed; searches always do.
     coverage: counts what met what, in a campaign that is sampled.
     races: a data race that is not declared is a failure too (`races`); for the grain of accesses.
     advance: told now and then how many more schedules were run.
@@ -301,26 +301,23 @@ def campaign(
 ) -> Report:
     """`explore`, for a scenario and a build that are there already."""
     search = strategy if isinstance(strategy, Search) else None
-    onlookers = _Onlookers(search, coverage, count_traces=count_traces or search is not None)
-    tally = _Tally()
+    tally = _Tally(search, coverage, count_traces=count_traces)
     failure = None
-    made = blocked = 0
+    made = 0
     more = True
-    while more and made < schedules and failure is None:
+    while more and made < schedules:
         try:
-            run = bench.run(strategy, made, watch=onlookers.watch)
+            run = bench.run(strategy, made, watch=tally.watch)
         except Redundant:
-            blocked += 1
+            tally.blocked += 1
         else:
-            onlookers.over()
             tally.add(run)
             if run.findings and not run.verdict_is_open:
                 by = strategy.member if isinstance(strategy, Cycle) else strategy
                 failure = _failure(bench, shrink(bench, run), by.name, made + 1)
         made += 1
-        if search is not None and failure is None:
-            more = search.end()
-        if advance is not None and made % _BATCH == 0:
+        more = failure is None and (search is None or search.end())
+        if advance is not None and made % _BATCH == 0 and failure is None:
             advance(_BATCH)
     exhausted = search is not None and search.exhausted and not tally.cut_short
     undetermined = tally.cut_short or (search is not None and not exhausted)
@@ -334,9 +331,9 @@ def campaign(
         verdict=Verdict.FAIL if failure else Verdict.UNDETERMINED if undetermined else Verdict.PASS,
         exhausted=exhausted,
         schedules=made,
-        blocked=blocked,
+        blocked=tally.blocked,
         orders=len(tally.orders),
-        traces=onlookers.traces,
+        traces=len(tally.traces) if tally.counts_traces else None,
         steps=tally.steps,
         choices=tally.choices,
         accesses=tally.accesses,
@@ -349,51 +346,39 @@ def campaign(
 class _Tally:
     """What the runs of a campaign add up to."""
 
-    def __init__(self) -> None:
-        self.steps = self.choices = self.accesses = 0
-        self.orders: set[tuple[object, ...]] = set()
-        self.logs = hashlib.sha256()
-        self.cut_short = False
-
-    def add(self, run: Run) -> None:
-        self.steps += run.steps
-        self.choices += run.choices
-        self.accesses += run.accesses
-        self.orders.add(run.trace)
-        self.logs.update(repr(run.log).encode())
-        self.cut_short |= run.verdict_is_open
-
-
-class _Onlookers:
-    """Who looks on at the runs of a campaign: its search, and those who count."""
-
     def __init__(self, search: Search | None, coverage: Coverage | None, *, count_traces: bool) -> None:
         self._search = search
         self._coverage = coverage
         self._fingerprint: Fingerprint | None = None
-        self._traces: set[bytes] | None = set() if count_traces else None
-
-    @property
-    def traces(self) -> int | None:
-        """How many there were."""
-        return None if self._traces is None else len(self._traces)
+        self.counts_traces = count_traces or search is not None
+        self.orders: set[tuple[object, ...]] = set()
+        self.traces: set[bytes] = set()
+        self.logs = hashlib.sha256()
+        self.steps = self.choices = self.accesses = self.blocked = 0
+        self.cut_short = False
 
     def watch(self, stage: Stage) -> None:
-        """A run is about to begin."""
+        """Look on at the run that is about to begin."""
         runtime = stage.runtime
         if self._search is not None:
             self._search.watch(runtime)
         if self._coverage is not None:
             self._coverage.watch(stage)
-        if self._traces is not None:
+        if self.counts_traces:
             runtime.monitor = self._fingerprint = Fingerprint(runtime, runtime.monitor)
 
-    def over(self) -> None:
-        """It is over, and was a run of its own."""
+    def add(self, run: Run) -> None:
+        """This run was made to its end, or to the step bound."""
+        self.steps += run.steps
+        self.choices += run.choices
+        self.accesses += run.accesses
+        self.orders.add(run.trace)
         if self._coverage is not None:
             self._coverage.count()
-        if self._traces is not None and self._fingerprint is not None:
-            self._traces.add(self._fingerprint.digest())
+        if self._fingerprint is not None:
+            self.traces.add(self._fingerprint.digest())
+        self.logs.update(repr(run.log).encode())
+        self.cut_short |= run.verdict_is_open
 
 
 def _misses(strategy: Strategy) -> tuple[Miss, ...]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     """Of an option: by the thread that runs, whether the option is time, and how many options it skips."""
 
 
-class Redundant(Exception):  # noqa: N818 - not an error: it ends a run of which the rest is known.
+class Redundant(Exception):
     """Raised out of a run by a search: every continuation of it has been made already."""
 
 
@@ -74,7 +74,7 @@ class _Choice:
 
 
 class Bounded:
-    """Depth-first search over the deviations whose cost is within a bound.  See `preemptions` and `delays`."""
+    """Depth-first search over the deviations whose cost is within a bound: `preemptions`, `delays`."""
 
     def __init__(self, name: str, bound: int, cost: Cost) -> None:
         self.name = name

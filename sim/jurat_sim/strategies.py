@@ -120,9 +120,11 @@ class Reluctant:
 class UniformWalk:
     """Each thread that can go on is as likely as the number of choices it is expected to win yet.
 
-    If the expectations are exact and nobody waits, each interleaving is equally likely.  They are the means
-    of the runs made so far, by the threads' names; what a thread's children are expected to win counts as
-    its own until it spawns them.  Who wins more than was expected counts as one choice before its end.
+    If the expectations are exact and nobody waits, each interleaving is equally likely.  A thread is expected
+    to win as many as it ever has, in the runs made so far; not the mean, for where a thread is alone it has
+    nothing to win, so that it wins all it can only if others outlive it.  What its children are expected to
+    win counts as its own until it spawns them.  Who has won more than was expected is taken to be one choice
+    before its end.
     """
 
     name = "urw"
@@ -130,9 +132,8 @@ class UniformWalk:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._random = Random()
-        self._runs = 0
         self._won: dict[str, int] = {}
-        """Choices won by each thread in all runs before this one."""
+        """The most choices that each thread has won in a run before this one."""
         self._parents: dict[str, str] = {}
         """Who spawned whom."""
         self._now: dict[str, int] = {}
@@ -142,15 +143,13 @@ class UniformWalk:
 
     def begin(self, run: int) -> None:
         """Learn from the last run, and start the numbers of this one."""
-        if self._now:
-            self._runs += 1
-            for name, count in self._now.items():
-                self._won[name] = self._won.get(name, 0) + count
+        for name, count in self._now.items():
+            self._won[name] = max(count, self._won.get(name, 0))
         self._now = {}
-        self._left = {name: -(-count // self._runs) for name, count in self._won.items()}
-        for name in self._won:
+        self._left = dict(self._won)
+        for name, count in self._won.items():
             for ancestor in self._ancestors(name):
-                self._left[ancestor] += -(-self._won[name] // self._runs)
+                self._left[ancestor] += count
         self._random.seed(derive(self._seed, run))
 
     def choose(self, ready: Sequence[BenchThread], default: int, time: bool) -> int:  # noqa: ARG002, FBT001
@@ -236,7 +235,7 @@ class Sizes:
 
 
 class PCT:
-    """The thread with the highest priority goes on; at d-1 random choices the one that would falls to the bottom.
+    """The thread with the highest priority goes on; at d-1 random choices it falls to the bottom first.
 
     Parameters
     ----------

@@ -106,9 +106,7 @@ class VirtualTime(RuleBasedStateMachine):
         """The steps that the specification allows now, of these labels."""
         state = self.lead.state
         return [
-            Edge(state, label, after)
-            for label, after in self.rules_of.successors(state)
-            if label in labels
+            Edge(state, label, after) for label, after in self.rules_of.successors(state) if label in labels
         ]
 
     def take(self, pick: int, how: int, *labels: str) -> None:

@@ -170,7 +170,8 @@ class Interleavings:
             if instruction[0] in AFTER or instruction[0] == "end":
                 return
 
-    def _do(self, machine: _Machine, me: str, instruction: Instruction) -> bool:
+    def _do(self, machine: _Machine, me: str, instruction: Instruction) -> bool:  # noqa: C901, PLR0912 - a case each
+        """Follow an instruction; False if it is to be followed again after a sleep."""
         match instruction:
             case ("take", lock):
                 machine.owners[lock] = me
@@ -208,7 +209,7 @@ class Interleavings:
                     self._wake(machine, me, CHILD)
         return True
 
-    def _wait(self, machine: _Machine, me: str, what: str, time: int | None, there: bool) -> bool:  # noqa: FBT001
+    def _wait(self, machine: _Machine, me: str, what: str, time: int | None, there: bool) -> bool:
         expired = machine.asleep.pop(me, None)
         if not there and time and expired is None:
             machine.timers += ((machine.now + time, me),)

@@ -3,7 +3,8 @@
 A program has two or three threads of two to four operations: locks (nested, so that there are
 deadlocks), gates with one waiter each, waits in time, shared variables, readings of the clock, a thread
 that is spawned and joined.  A variable may be accessed with a switch point before (`read`, `write`) or in
-the middle of a step (`peek`, `poke`), and what else that step does may depend on it.  What it computes shows the order of whatever touches the same variable.
+the middle of a step (`peek`, `poke`), and what else that step does may depend on it.  What a program
+computes shows the order of whatever touches the same variable.
 
 What a run did is recorded here in a way that shares nothing with `jurat_sim.traces`: a trace is, for each
 effect, the earlier ones that it may not be exchanged with, each pair judged by itself.
@@ -174,7 +175,7 @@ class Performance:
             if effect is Effect.SET_TIMER:
                 self._effects.append((thread.name, "looked", thread.object.name))  # type: ignore[attr-defined]
 
-    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: FBT001
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
         """Record it."""
         self.fingerprint.access(thread, place, owner, field, write)
         self._effects.append((thread.name, "write" if write else "read", field))
@@ -188,7 +189,7 @@ class Performance:
         for operation in operations:
             self._do(me, operation)
 
-    def _do(self, me: str, operation: Operation) -> None:
+    def _do(self, me: str, operation: Operation) -> None:  # noqa: C901 - a case each
         match operation:
             case ("lock", lock, body):
                 with self._locks[lock]:

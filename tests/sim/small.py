@@ -17,41 +17,50 @@ def _nothing(context: object) -> None:
     """A task's function that does nothing."""
 
 
+def _submits(stage: Stage, name: str, **options: str) -> None:
+    """A client that submits one task."""
+
+    def client() -> None:
+        stage.submit(_nothing, **options)
+
+    stage.client(name, client)
+
+
 def _cancel_one(stage: Stage) -> None:
     """A task that nobody will run is cancelled by two clients at once."""
     stage.build_worker(threads=1)
     task = stage.submit(_nothing)
-    stage.client("first", lambda: task.handle.cancel())
-    stage.client("second", lambda: task.handle.cancel())
+    stage.client("first", task.handle.cancel)
+    stage.client("second", task.handle.cancel)
 
 
 def _submit_twice(stage: Stage) -> None:
     """Two clients submit to a worker that has not been started, with room for one."""
     stage.build_worker(threads=1, queue_max=1)
-    stage.client("first", lambda: stage.submit(_nothing))
-    stage.client("second", lambda: stage.submit(_nothing))
+    _submits(stage, "first")
+    _submits(stage, "second")
 
 
 def _submit_and_stop(stage: Stage) -> None:
     """A client submits to a worker that has not been started and that another one stops."""
     worker = stage.build_worker(threads=1)
-    stage.client("client", lambda: stage.submit(_nothing))
-    stage.client("stopper", lambda: worker.stop_now())
+    _submits(stage, "client")
+    stage.client("stopper", worker.stop_now)
 
 
 def _submit_and_cancel(stage: Stage) -> None:
     """A client submits to a worker that has not been started, while another cancels what waits there."""
     stage.build_worker(threads=1)
     task = stage.submit(_nothing)
-    stage.client("client", lambda: stage.submit(_nothing))
-    stage.client("canceller", lambda: task.handle.cancel())
+    _submits(stage, "client")
+    stage.client("canceller", task.handle.cancel)
 
 
 def _attach(stage: Stage) -> None:
     """Two clients submit with one idempotency key, and one looks at the worker."""
     stage.build_worker(threads=1)
-    stage.client("first", lambda: stage.submit(_nothing, idempotency_key="k"))
-    stage.client("second", lambda: stage.submit(_nothing, idempotency_key="k"))
+    _submits(stage, "first", idempotency_key="k")
+    _submits(stage, "second", idempotency_key="k")
     stage.client("looker", stage.look)
 
 
@@ -59,15 +68,19 @@ def _cancel_and_wait(stage: Stage) -> None:
     """A client waits for a task with a timeout, and another cancels it."""
     stage.build_worker(threads=1)
     task = stage.submit(_nothing)
-    stage.client("waiter", lambda: task.handle.wait(timeout=timedelta(milliseconds=1)))
-    stage.client("canceller", lambda: task.handle.cancel())
+
+    def waiter() -> None:
+        task.handle.wait(timeout=timedelta(milliseconds=1))
+
+    stage.client("waiter", waiter)
+    stage.client("canceller", task.handle.cancel)
 
 
 def _stop_twice(stage: Stage) -> None:
     """Two clients stop a worker that has not been started."""
     worker = stage.build_worker(threads=1)
-    stage.client("first", lambda: worker.stop_now())
-    stage.client("second", lambda: worker.stop_now())
+    stage.client("first", worker.stop_now)
+    stage.client("second", worker.stop_now)
 
 
 def _run_and_drain(stage: Stage) -> None:
@@ -75,7 +88,11 @@ def _run_and_drain(stage: Stage) -> None:
     worker = stage.build_worker(threads=1, drain_deadline=None)
     stage.submit(_nothing)
     worker.start()
-    stage.client("closer", lambda: stage.close(worker.drain()))
+
+    def closer() -> None:
+        stage.close(worker.drain())
+
+    stage.client("closer", closer)
 
 
 def _scenario(describe: Callable[[Stage], None]) -> Scenario:

@@ -59,7 +59,7 @@ def test_nothing_is_missed_in_a_thousand_programs(block: int) -> None:
 class NoAcquireRule(Dpor):
     """Who takes a lock races with the step that gave it back, like any two steps."""
 
-    def _taking(self, lock: str) -> tuple[int, int]:  # noqa: ARG002
+    def _taking(self, lock: str) -> tuple[int, int]:
         return -1, -1
 
 
@@ -81,6 +81,7 @@ class OneBacktrackPointLess(Dpor):
     """The first point that a run asks for is dropped."""
 
     def begin(self, run: int) -> None:
+        """Drop one again."""
         self._dropped = False
         super().begin(run)
 

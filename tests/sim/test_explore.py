@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jurat_sim import Grain, Verdict, explore, replay
+from jurat_sim import Grain, Mode, Verdict, explore, replay
 from jurat_sim.bench import Bench
 from jurat_sim.build import load
 from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS
-from jurat_sim.errors import UnknownDefect, UnknownGrain, UnknownScenario
+from jurat_sim.errors import UnknownDefect, UnknownGrain, UnknownScenario, UnknownStrategy, WrongGrain
+from jurat_sim.explore import PORTFOLIO
 from jurat_sim.scenarios import SCENARIOS, scenario_named
 from jurat_sim.story import tell
 from jurat_sim.tokens import decode
@@ -33,8 +35,10 @@ def test_the_shipped_worker_passes(scenario: str, grain: Grain) -> None:
     schedules = 100 if grain is Grain.SEAM else 40
     report = explore(scenario, grain=grain, schedules=schedules, seed=11)
     assert (report.verdict, report.failure, report.schedules) == (Verdict.PASS, None, schedules)
+    assert report.orders > 1
     assert report.traces is not None
-    assert report.traces > 1
+    assert report.traces >= report.orders
+    assert (report.mode, report.exhausted, report.strategy) == (Mode.SAMPLED, False, "portfolio")
     assert (report.accesses > 0) == (grain is Grain.ACCESS)
 
 
@@ -92,6 +96,44 @@ def test_a_run_that_is_cut_short_is_undetermined(monkeypatch: pytest.MonkeyPatch
     assert (report.verdict, report.failure) == (Verdict.UNDETERMINED, None)
 
 
+@pytest.mark.parametrize("strategy", ["dpor", "preemptions:0"])
+def test_a_search_through_runs_that_are_cut_short_is_not_exhausted(
+    strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have made every run there is, but it has not seen the end of them."""
+    monkeypatch.setattr("jurat_sim.runtime.BenchRuntime.__init__.__kwdefaults__", _bound(6))
+    report = explore("submit_races_stop", strategy=strategy, schedules=2_000)
+    assert report.schedules < 2_000
+    assert (report.verdict, report.exhausted) == (Verdict.UNDETERMINED, False)
+
+
+def test_the_portfolio_says_whose_turn_it_was() -> None:
+    """The failure names one of its walks, by the number of the schedule."""
+    report = explore("submit_races_stop", defect="D19", schedules=2_000, seed=2)
+    assert report.failure is not None
+    assert report.strategy == "portfolio"
+    walk = PORTFOLIO[(report.failure.schedule - 1) % len(PORTFOLIO)]
+    assert report.failure.strategy == {"suited": "random", "other": "reluctant 1/8"}.get(walk, walk)
+
+
+def test_a_campaign_that_pct_had_a_part_in_says_what_it_may_have_missed() -> None:
+    """For each depth: how many runs, and the chance; deeper bugs are missed more easily."""
+    report = explore("submit_races_stop", schedules=400)
+    assert [miss.depth for miss in report.misses] == [1, 2, 3, 4]
+    assert all(0 < miss.runs < 50 for miss in report.misses)
+    chances = [miss.probability for miss in report.misses]
+    assert chances == sorted(chances)
+    assert 0 < chances[0] < 0.5
+    assert explore("submit_races_stop", strategy="random", schedules=10).misses == ()
+
+
+def test_traces_need_not_be_counted() -> None:
+    """The report then says that they were not, and all else is the same."""
+    counted = explore("submit_races_stop", schedules=50)
+    not_counted = explore("submit_races_stop", schedules=50, count_traces=False)
+    assert not_counted == replace(counted, traces=None)
+
+
 def _bound(steps: int) -> dict[str, object]:
     from jurat_sim.runtime import BenchRuntime
 
@@ -104,6 +146,11 @@ def _bound(steps: int) -> dict[str, object]:
         ({"scenario": "nothing"}, UnknownScenario),
         ({"scenario": "submit_races_stop", "defect": "D99"}, UnknownDefect),
         ({"scenario": "submit_races_stop", "grain": "byte"}, UnknownGrain),
+        ({"scenario": "submit_races_stop", "strategy": "luck"}, UnknownStrategy),
+        ({"scenario": "submit_races_stop", "strategy": "preemptions"}, UnknownStrategy),
+        ({"scenario": "submit_races_stop", "strategy": "delays:-1"}, UnknownStrategy),
+        ({"scenario": "submit_races_stop", "strategy": "random:2"}, UnknownStrategy),
+        ({"scenario": "submit_races_stop", "strategy": "dpor", "grain": "access"}, WrongGrain),
     ],
 )
 def test_what_does_not_exist_is_named(arguments: dict[str, str], error: type[Exception]) -> None:
@@ -124,7 +171,9 @@ from jurat_sim import explore
 for scenario in {scenarios}:
     for grain, schedules in (("seam", 10), ("access", 4)):
         report = explore(scenario, grain=grain, schedules=schedules, seed=3)
-        print(report.digest, report.traces, report.steps, report.choices, report.accesses)
+        print(report)
+for strategy in ("dpor", "preemptions:1"):
+    print(explore("shutdown_races_start", strategy=strategy, schedules=50))
 report = explore("submit_races_stop", defect="D20", schedules=2000)
 print(report.failure)
 """
