@@ -21,6 +21,9 @@ class _Record:
         assert what is not None
         self.effects.append((None if thread is None else thread.name, effect))
 
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
+        raise AssertionError("no access is told of at the grain of the seam")
+
 
 def test_each_effect_is_told_in_its_order() -> None:
     """A lock, a gate opened in time and one that is not, both outcomes of a join, and the clock."""
