@@ -77,7 +77,8 @@ class BenchLock:
         contenders.append(me)
         if owner is not None:
             runtime.block(me)
-        runtime.switch(me)
+        if me is not runtime.onlooker:
+            runtime.decide(me)
         self.owner = me
         contenders.remove(me)
         for thread in contenders:
@@ -101,7 +102,8 @@ class BenchLock:
             runtime.monitor.effect(me, Effect.RELEASED, self)
         me.operation = _GAVE
         me.object = self
-        runtime.switch(me)
+        if me is not runtime.onlooker:
+            runtime.decide(me)
 
 
 class BenchGate:
