@@ -39,6 +39,13 @@ class UnknownGrain(BenchError):
         self.grain = grain
 
 
+class NoAccesses(BenchError):
+    """Data races are looked for among accesses, so only at the grain of accesses."""
+
+    def __init__(self) -> None:
+        super().__init__("data races can be looked for at the grain of accesses only")
+
+
 class BadAnchor(BenchError):
     """A patch's anchor does not occur exactly once in its module: the worker has changed under it.
 

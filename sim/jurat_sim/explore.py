@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from .bench import Bench
 from .defects import DEFECTS, defect_named
-from .errors import TokenMisfit, TokenUnknown, UnknownGrain
+from .errors import NoAccesses, TokenMisfit, TokenUnknown, UnknownGrain
+from .races import RaceBench
 from .scenarios import scenario_named, scenario_of_token
 from .shrink import shrink
 from .story import Story, tell
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from .bench import Run
     from .runtime import Strategy
+    from .scenarios import Scenario
+    from .seeding import Defect
 
 
 class Verdict(StrEnum):
@@ -106,6 +109,7 @@ def explore(
     strategy: Strategy | None = None,
     schedules: int = 1_000,
     seed: int = 1,
+    races: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> Report:
     """Run so many schedules, or fewer if one fails.
@@ -113,33 +117,40 @@ def explore(
     Parameters
     ----------
     strategy: who chooses; None is the walk that suits the grain, with this seed.
+    races: a data race that is not declared is a failure too (`races`); for the grain of accesses.
     advance: told now and then how many more schedules were run.
 
     Raises
     ------
     UnknownScenario, UnknownDefect, UnknownGrain: there is none of this name.
+    NoAccesses: `races`, at the grain of the seam.
     BadAnchor: the defect's patch does not fit the worker any more.
     """
     grain = _grain(grain)
     seeded = None if defect is None else defect_named(defect)
     walk = strategy_for(grain, seed) if strategy is None else strategy
-    with Bench(scenario_named(scenario), defect=seeded, grain=grain) as bench:
+    with _bench(scenario_named(scenario), seeded, grain, races=races) as bench:
         return _campaign(bench, walk, schedules, seed, advance)
 
 
-def replay(token: str) -> Replayed:
+def replay(token: str, *, races: bool = False) -> Replayed:
     """Make the run of this token again, and tell it.
+
+    Parameters
+    ----------
+    races: look for data races as well, in a run at the grain of accesses.
 
     Raises
     ------
     BadToken: it cannot be read, or its schedule cannot be followed.
+    NoAccesses: `races`, of a token from the grain of the seam.
     """
     schedule = decode(token)
     scenario = scenario_of_token(token, schedule.scenario)
     if schedule.defect is not None and schedule.defect not in DEFECTS:
         raise TokenUnknown(token, f"unknown defect {schedule.defect}")
     defect = None if schedule.defect is None else DEFECTS[schedule.defect]
-    with Bench(scenario, defect=defect, grain=schedule.grain) as bench:
+    with _bench(scenario, defect, schedule.grain, races=races) as bench:
         story = tell(bench, schedule.deviations)
         same_source = bench.source == schedule.source
     run = story.run
@@ -158,6 +169,14 @@ def replay(token: str) -> Replayed:
 
 
 _BATCH = 100
+
+
+def _bench(scenario: Scenario, defect: Defect | None, grain: Grain, *, races: bool) -> Bench:
+    if not races:
+        return Bench(scenario, defect=defect, grain=grain)
+    if grain is not Grain.ACCESS:
+        raise NoAccesses
+    return RaceBench(scenario, defect=defect)
 
 
 def _campaign(

@@ -32,6 +32,17 @@ over.  Not an access to shared state is:
 Types are looked at when the access happens, so that a rule can speak of values.  A
 sequence that C code reads in one go (`a == b`, `f(*a)`) counts as one access.
 
+**What is accessed** is told to a monitor, if the run has one (`Monitor.access`), when the
+thread has been chosen to go on and just before it does the access: the object, its field,
+and whether it is written.  An attribute is a field if it is kept in the object, in a slot or
+in its `__dict__`, and not in its class.  A container (a mutable sequence, mapping or set) has
+one field, its content (`CONTENT`), however many items there are.  A call of something outside
+the package reads the containers among its arguments, and reads or writes the one that it is a
+method of.  A variable that functions share belongs to the function that binds it, all calls
+of it together.  Two things are told in less than they do: `zip`, `enumerate` and their like read their
+arguments where they are called, though they do so again item by item; and of the two operands
+of an operation or a comparison the left one is told only if it is a variable.
+
 Why not a trace function: switching greenlets in one loses events, silently, and
 instruction offsets, hence tokens and counts, differ between versions of Python.  Source
 does not.  Prior art: the instrumentation of frontrun and of Coyote's binary rewriting.
@@ -40,10 +51,13 @@ does not.  Prior art: the instrumentation of frontrun and of Coyote's binary rew
 from __future__ import annotations
 
 import ast
+import heapq
+from collections.abc import ItemsView, KeysView, MutableMapping, MutableSequence, MutableSet, ValuesView
 from datetime import timedelta
 from enum import EnumType
-from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from gc import get_referents
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .errors import UnknownSyntax
 from .primitives import BenchGate, BenchLock, BenchThread
@@ -57,6 +71,39 @@ _FIXED = (*_VALUES, tuple, frozenset, range)
 _SEAM = (BenchLock, BenchGate, BenchThread, BenchRuntime)
 _CONSTANT_ATTRIBUTES = (*_VALUES, ModuleType, EnumType, *_SEAM)
 
+CONTENT = "[]"
+"""The one field of a container: whatever is in it."""
+
+_MUTATORS = frozenset({
+    "__delitem__", "__iadd__", "__ior__", "__setitem__", "add", "append", "appendleft", "clear",
+    "difference_update", "discard", "extend", "extendleft", "insert", "intersection_update", "pop",
+    "popitem", "popleft", "remove", "reverse", "rotate", "setdefault", "sort",
+    "symmetric_difference_update", "update",
+})  # fmt: skip
+"""Methods of containers that write them; all others read them."""
+_WRITE_THE_FIRST = (heapq.heappush, heapq.heappop, heapq.heapify, heapq.heappushpop, heapq.heapreplace)
+_OF_A_FIELD = {getattr: False, hasattr: False, setattr: True, delattr: True}
+"""Functions of an object and the name of a field, and whether they write it."""
+
+
+class Site(NamedTuple):
+    """What a place accesses, as far as the source says it."""
+
+    function: str
+    """Where it is, such as "_worker.Worker.submit"."""
+    field: str
+    """The attribute, the variable, or `CONTENT`."""
+    write: bool
+    variable: Variable | None = None
+    """What a variable's place accesses; for all others the object is there when they are passed."""
+
+
+class Variable:
+    """A variable that functions share."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
 
 class Points:
     """The calls that rewritten code makes: one set for each build.
@@ -67,51 +114,84 @@ class Points:
 
     def __init__(self, package: str) -> None:
         self._package = package
-        self._access: Callable[[object], None] = _nothing
+        self._runtime: BenchRuntime | None = None
+        self._access: Callable[[object], bool] = _nothing
         self.places: list[str] = []
         """What each place does, for people: "_steps.py:88 reads core.phase"."""
+        self.sites: list[Site] = []
+        """The same for monitors."""
 
     def use(self, runtime: BenchRuntime | None) -> None:
         """Switch points belong to this run from now on."""
+        self._runtime = runtime
         self._access = _nothing if runtime is None else runtime.access
 
     def load(self, place: int, of: Any) -> Any:
         """Before an attribute is read."""
-        if not isinstance(of, _CONSTANT_ATTRIBUTES):
-            self._access(place)
+        if not isinstance(of, _CONSTANT_ATTRIBUTES) and self._access(place):
+            self._tell_field(place, of)
         return of
 
-    def point(self, place: int, value: Any = None) -> Any:
-        """Before something that is visible whatever it is applied to."""
-        self._access(place)
+    def store(self, place: int, of: Any) -> Any:
+        """Before an attribute is written or deleted."""
+        if self._access(place):
+            self._tell_field(place, of)
+        return of
+
+    def item(self, place: int, of: Any, index: Any) -> Any:
+        """An item is read."""
+        if self._access(place):
+            self._tell_content(place, of)
+        return of[index]
+
+    def at(self, place: int, of: Any, index: Any) -> Any:
+        """Before an item is written or deleted: its index."""
+        if self._access(place):
+            self._tell_content(place, of)
+        return index
+
+    def variable(self, place: int, value: Any = None) -> Any:
+        """Before a shared variable is read or written."""
+        if self._access(place):
+            site = self.sites[place]
+            self._tell(place, site.variable, site.field, write=site.write)
         return value
 
-    def whole(self, place: int, value: Any) -> Any:
-        """Before an operation that looks into a value."""
-        if not isinstance(value, _VALUES):
-            self._access(place)
+    def whole(self, place: int, value: Any, left: Any = None) -> Any:
+        """Before an operation that looks into a value, and into the one on its left."""
+        if not isinstance(value, _VALUES) and self._access(place):
+            self._tell_content(place, left)
+            self._tell_content(place, value)
+        return value
+
+    def times(self, place: int, value: Any, left: Any = None) -> Any:
+        """Before a multiplication, which may look into either side whatever the other is."""
+        if self._access(place):
+            self._tell_content(place, left)
+            self._tell_content(place, value)
         return value
 
     def shell(self, place: int, value: Any) -> Any:
         """Before a truth test or an unpacking, which looks at the outermost container only."""
-        if not isinstance(value, _FIXED):
-            self._access(place)
+        if not isinstance(value, _FIXED) and self._access(place):
+            self._tell_content(place, value)
         return value
 
     def inplace(self, place: int, target: Any, value: Any) -> Any:
         """Before `target += value`, which may change the target itself."""
-        if not isinstance(target, _VALUES) or not isinstance(value, _VALUES):
-            self._access(place)
+        if (not isinstance(target, _VALUES) or not isinstance(value, _VALUES)) and self._access(place):
+            self._tell_content(place, value, write=False)
+            self._tell_content(place, target)
         return value
 
     def each(self, place: int, values: Any) -> Any:
         """Before each item is taken."""
-        return values if isinstance(values, _FIXED) else self._one_by_one(place, iter(values))
+        return values if isinstance(values, _FIXED) else self._one_by_one(place, values, iter(values))
 
     def call(self, place: int, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Before a call, when its arguments are there."""
-        if not self._is_seen_inside(function):
-            self._access(place)
+        if not self._is_seen_inside(function) and self._access(place):
+            self._tell_call(place, function, (*args, *kwargs.values()))
         return function(*args, **kwargs)
 
     def _is_seen_inside(self, function: Any) -> bool:
@@ -124,18 +204,69 @@ class Points:
             return function.__globals__.get(POINTS) is self
         return isinstance(function, type) and function.__module__.startswith(self._package)
 
-    def _one_by_one(self, place: int, iterator: Iterator[Any]) -> Iterator[Any]:
+    def _one_by_one(self, place: int, values: Any, iterator: Iterator[Any]) -> Iterator[Any]:
         while True:
-            self._access(place)
+            if self._access(place):
+                self._tell_content(place, values)
             try:
                 item = next(iterator)
             except StopIteration:
                 return
             yield item
 
+    # What a monitor is told: after the switch point, before the access -----------------------------
 
-def _nothing(place: object) -> None:
+    def _tell(self, place: int, owner: object, field: str, *, write: bool) -> None:
+        runtime = self._runtime
+        if runtime is not None and runtime.monitor is not None:
+            runtime.monitor.access(runtime.running, place, owner, field, write)
+
+    def _tell_field(self, place: int, owner: object) -> None:
+        """An attribute is accessed, if it is a field of the object itself."""
+        site = self.sites[place]
+        if _is_field(type(owner), site.field):
+            self._tell(place, owner, site.field, write=site.write)
+
+    def _tell_content(self, place: int, value: object, *, write: bool | None = None) -> None:
+        """A value is looked into or changed, as the place says if nothing else does, if it is a container."""
+        container = _container(value)
+        if container is not None:
+            write = self.sites[place].write if write is None else write
+            self._tell(place, container, CONTENT, write=write)
+
+    def _tell_call(self, place: int, function: Any, args: tuple[Any, ...]) -> None:
+        """Something is called that has no switch points of its own."""
+        if isinstance(function, type(len)) and function in _OF_A_FIELD:
+            if _is_field(type(args[0]), args[1]):
+                self._tell(place, args[0], args[1], write=_OF_A_FIELD[function])
+            return
+        mine = getattr(function, "__self__", None)
+        writes = getattr(function, "__name__", None) in _MUTATORS
+        self._tell_content(place, mine, write=writes)
+        for at, value in enumerate(args):
+            self._tell_content(place, value, write=at == 0 and function in _WRITE_THE_FIRST)
+
+
+def _nothing(place: object) -> bool:  # noqa: ARG001
     """No run, no switch point."""
+    return False
+
+
+def _is_field(owner: type, name: str) -> bool:
+    """Whether objects of this class have the attribute in themselves."""
+    for base in owner.__mro__:
+        if name in base.__dict__:
+            return isinstance(base.__dict__[name], MemberDescriptorType | GetSetDescriptorType)
+    return True
+
+
+def _container(value: object) -> object | None:
+    """The container that is looked into; None if it is none."""
+    if isinstance(value, _VALUES):
+        return None
+    if isinstance(value, KeysView | ValuesView | ItemsView):
+        value = get_referents(value)[0]  # the mapping that it is a view of
+    return value if isinstance(value, MutableSequence | MutableMapping | MutableSet) else None
 
 
 _VERBS: dict[type[ast.expr_context], str] = {ast.Load: "reads", ast.Store: "writes", ast.Del: "deletes"}
@@ -156,14 +287,25 @@ class _Module(ast.NodeTransformer):
     def __init__(self, file: str, points: Points, rebound: set[str]) -> None:
         self._file = file
         self._points = points
-        self._rebound = rebound
+        self._scope = file.removesuffix(".py")
+        self._variables = {name: Variable(self._scope) for name in sorted(rebound)}
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        scope = self._scope
+        self._scope = f"{scope}.{node.name}"
+        self.generic_visit(node)
+        self._scope = scope
+        return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        _Function(self._file, self._points, self._rebound | _captured(node), _unpublished(node)).body_of(node)
+        scope = f"{self._scope}.{node.name}"
+        shared = self._variables | {name: Variable(scope) for name in sorted(_captured(node))}
+        _Function(self._file, self._points, scope, shared, _unpublished(node)).body_of(node)
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
-        return cast("ast.expr", _Function(self._file, self._points, self._rebound, None).visit(node))
+        function = _Function(self._file, self._points, f"{self._scope}.<lambda>", self._variables, None)
+        return cast("ast.expr", function.visit(node))
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         raise UnknownSyntax(type(node).__name__, self._file, node.lineno)
@@ -203,9 +345,12 @@ def _unpublished(function: ast.FunctionDef) -> str | None:
 class _Function(ast.NodeTransformer):
     """Rewrites the body of one function.  Each method is a rule; what has none is refused."""
 
-    def __init__(self, file: str, points: Points, shared: set[str], unpublished: str | None) -> None:
+    def __init__(
+        self, file: str, points: Points, scope: str, shared: dict[str, Variable], unpublished: str | None
+    ) -> None:
         self._file = file
         self._points = points
+        self._scope = scope
         self._shared = shared
         self._unpublished = unpublished
         self._temporaries = 0
@@ -221,10 +366,19 @@ class _Function(ast.NodeTransformer):
         what = ast.unparse(node)
         return f"{self._file}:{node.lineno} {verb} {what if len(what) <= 48 else what[:45] + '...'}"
 
-    def _point(self, kind: str, label: str, *operands: ast.expr | ast.keyword) -> ast.expr:
+    def _point(
+        self,
+        kind: str,
+        label: str,
+        *operands: ast.expr | ast.keyword,
+        field: str = CONTENT,
+        write: bool = False,
+    ) -> ast.expr:
         """`__points__.kind(place, *operands)`."""
         places = self._points.places
         places.append(label)
+        variable = self._shared.get(field) if kind == "variable" else None
+        self._points.sites.append(Site(self._scope, field, write, variable))
         return ast.Call(
             func=ast.Attribute(value=ast.Name(id=POINTS, ctx=ast.Load()), attr=kind, ctx=ast.Load()),
             args=[ast.Constant(len(places) - 1), *[it for it in operands if isinstance(it, ast.expr)]],
@@ -274,24 +428,38 @@ class _Function(ast.NodeTransformer):
             return node
         if not isinstance(node.ctx, ast.Load):
             raise UnknownSyntax("this way of binding a shared variable", self._file, node.lineno)
-        return ast.BoolOp(op=ast.Or(), values=[self._point("point", self._label("reads", node)), node])
+        reads = self._point("variable", self._label("reads", node), field=node.id)
+        return ast.BoolOp(op=ast.Or(), values=[reads, node])
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         """`a.b`, read, written or deleted."""
         base = node.value
         if not isinstance(node.ctx, ast.Load) and isinstance(base, ast.Name) and base.id == self._unpublished:
             return node
-        kind = "load" if isinstance(node.ctx, ast.Load) else "point"
+        write = not isinstance(node.ctx, ast.Load)
         label = self._label(_VERBS[type(node.ctx)], node)
-        node.value = self._point(kind, label, self._expr(base))
+        kind = "store" if write else "load"
+        node.value = self._point(kind, label, self._expr(base), field=node.attr, write=write)
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         """`a[i]`, read, written or deleted: the index is the last operand."""
         label = self._label(_VERBS[type(node.ctx)], node)
-        node.value = self._expr(node.value)
-        node.slice = self._point("point", label, self._expr(node.slice))
+        base, index = self._expr(node.value), self._expr(node.slice)
+        if isinstance(node.ctx, ast.Load):
+            return self._point("item", label, base, index)
+        node.value, again = self._twice(base)
+        node.slice = self._point("at", label, again, index, write=True)
         return node
+
+    def _twice(self, value: ast.expr) -> tuple[ast.expr, ast.expr]:
+        """The value of an expression, to be used at once and once more."""
+        if isinstance(value, ast.Name):
+            return value, ast.Name(id=value.id, ctx=ast.Load())
+        self._temporaries += 1
+        name = f"__tmp{self._temporaries}"
+        kept = ast.NamedExpr(target=ast.Name(id=name, ctx=ast.Store()), value=value)
+        return kept, ast.Name(id=name, ctx=ast.Load())
 
     def visit_Slice(self, node: ast.Slice) -> ast.expr:
         """`i:j:k`, as the object it is."""
@@ -322,20 +490,21 @@ class _Function(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
         """`a < b`, but not `a is b`."""
-        node.left = self._expr(node.left)
+        left = node.left = self._expr(node.left)
         for at, (operator, right) in enumerate(zip(node.ops, node.comparators, strict=True)):
             label = self._label("compares with", right)
             new = self._expr(right)
             by_identity = isinstance(operator, ast.Is | ast.IsNot)
-            node.comparators[at] = new if by_identity else self._point("whole", label, new)
+            node.comparators[at] = new if by_identity else self._point("whole", label, new, *_again(left))
+            left = new
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """`a + b`; `a * 2` may read a list on either side."""
         label = self._label("computes", node)
         node.left = self._expr(node.left)
-        kind = "point" if isinstance(node.op, ast.Mult) else "whole"
-        node.right = self._point(kind, label, self._expr(node.right))
+        kind = "times" if isinstance(node.op, ast.Mult) else "whole"
+        node.right = self._point(kind, label, self._expr(node.right), *_again(node.left))
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
@@ -416,7 +585,8 @@ class _Function(ast.NodeTransformer):
             if not isinstance(target, ast.Name):
                 node.targets[at] = self._expr(target)
             elif target.id in self._shared:
-                value = self._point("point", self._label("writes", target), value)
+                label = self._label("writes", target)
+                value = self._point("variable", label, value, field=target.id, write=True)
         node.value = value
         return node
 
@@ -435,22 +605,24 @@ class _Function(ast.NodeTransformer):
             if target.id in self._shared:
                 raise UnknownSyntax("augmented assignment to a shared variable", self._file, node.lineno)
             itself = ast.Name(id=target.id, ctx=ast.Load())
-            node.value = self._point("inplace", changes, itself, self._expr(node.value))
+            node.value = self._point("inplace", changes, itself, self._expr(node.value), write=True)
             return [node]
         base = self._temporary(self._expr(target.value), node)
         statements = [base.store]
         if isinstance(target, ast.Attribute):
-            load: ast.expr = ast.Attribute(self._point("load", reads, base.load()), target.attr, ast.Load())
-            store: ast.expr = ast.Attribute(
-                self._point("point", writes, base.load()), target.attr, ast.Store()
-            )
+            name = target.attr
+            read = self._point("load", reads, base.load(), field=name)
+            load: ast.expr = ast.Attribute(read, name, ast.Load())
+            write = self._point("store", writes, base.load(), field=name, write=True)
+            store: ast.expr = ast.Attribute(write, name, ast.Store())
         else:
             index = self._temporary(self._expr(target.slice), node)
             statements.append(index.store)
-            load = ast.Subscript(base.load(), self._point("point", reads, index.load()), ast.Load())
-            store = ast.Subscript(base.load(), self._point("point", writes, index.load()), ast.Store())
+            load = self._point("item", reads, base.load(), index.load())
+            at = self._point("at", writes, base.load(), index.load(), write=True)
+            store = ast.Subscript(base.load(), at, ast.Store())
         value = self._temporary(load, node)
-        operand = self._point("inplace", changes, value.load(), self._expr(node.value))
+        operand = self._point("inplace", changes, value.load(), self._expr(node.value), write=True)
         statements += [
             value.store,
             ast.AugAssign(target=ast.Name(id=value.name, ctx=ast.Store()), op=node.op, value=operand),
@@ -513,9 +685,16 @@ class _Function(ast.NodeTransformer):
         if node.decorator_list:
             raise UnknownSyntax("a decorated function in a function", self._file, node.lineno)
         self._defaults(node.args)
-        inner = _Function(self._file, self._points, self._shared | _captured(node), None)
+        scope = f"{self._scope}.{node.name}"
+        shared = self._shared | {name: Variable(scope) for name in sorted(_captured(node))}
+        inner = _Function(self._file, self._points, scope, shared, None)
         inner.body_of(node)
         return node
+
+
+def _again(value: ast.expr) -> list[ast.expr]:
+    """A variable, to be read once more; of any other expression nothing."""
+    return [ast.Name(id=value.id, ctx=ast.Load())] if isinstance(value, ast.Name) else []
 
 
 class _Temporary:

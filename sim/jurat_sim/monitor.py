@@ -9,7 +9,11 @@ others, a detector of data races) needs to be told of every effect, at the momen
 
 `thread` is who does it: the thread that runs, the onlooker while a scenario is being set up, and
 None when time passes.  Accesses to shared state are effects too, and come from builds at the grain of
-accesses alone (`BenchRuntime.access`).
+accesses alone (`grain.Points`), which say which field of which object is read or written:
+
+    monitor.access(thread, place, owner, field, write)
+
+Those of the onlooker are not told: it runs before all threads and after them.
 """
 
 from __future__ import annotations
@@ -44,3 +48,10 @@ class Monitor(Protocol):
 
     def effect(self, thread: BenchThread | None, effect: Effect, what: object) -> None:
         """Something was done to a lock, a gate, a thread or the clock.  Nothing may be changed."""
+
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: FBT001
+        """A field is about to be read or written, by the thread that runs.  Nothing may be changed.
+
+        `place` is an index into `Points.places`; `field` is an attribute, or `grain.CONTENT`, all that is
+        in a container.
+        """

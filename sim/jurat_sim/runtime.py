@@ -184,17 +184,21 @@ class BenchRuntime:
         """A switch point of the scenario's own, as a task's function may say."""
         self.switch(self.enter(_PAUSE, where))
 
-    def access(self, place: object) -> None:
-        """A switch point before an access to shared state, in code built at that grain."""
+    def access(self, place: object) -> bool:
+        """A switch point before an access to shared state, in code built at that grain.
+
+        Returns whether somebody is to be told what is accessed.
+        """
         me = self.running
         if me is self.onlooker:
-            return
+            return False
         if me.dying:
             self.refuse(me)
         self.accesses += 1
         me.operation = _ACCESS
         me.object = place
         self.decide(me)
+        return self.monitor is not None
 
     @property
     def now_ns(self) -> int:

@@ -14,6 +14,7 @@ import pytest
 
 from jurat_sim.build import Patch, load
 from jurat_sim.errors import UnknownSyntax
+from jurat_sim.grain import CONTENT
 from jurat_sim.pool import Pool
 from jurat_sim.runtime import BenchRuntime, Ending
 from jurat_sim.strategies import RandomWalk, Reluctant, RunToBlock
@@ -25,26 +26,45 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jurat_sim.build import Build
+    from jurat_sim.monitor import Effect
+    from jurat_sim.primitives import BenchThread
     from jurat_sim.runtime import Strategy
 
     MakeToy = Callable[[str], Build]
 
 
 class Witness:
-    """Counts accesses by thread, and those that no switch point came directly before."""
+    """Counts accesses by thread, and those that no switch point came directly before.
+
+    And it holds what a monitor was told since that switch point against what happens then.
+    """
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.unguarded: list[str] = []
+        self.told: list[tuple[object, str, bool]] = []
+        self.untold: list[str] = []
         self.runtime: Counting | None = None
 
-    def saw(self, what: str) -> None:
+    def effect(self, thread: BenchThread | None, effect: Effect, what: object) -> None:
+        """Nothing that matters here."""
+
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
+        """As `Monitor.access`."""
+        assert self.runtime is not None
+        assert thread is self.runtime.running
+        self.told.append((owner, field, write))
+
+    def saw(self, what: str, owner: object, field: str = CONTENT) -> None:
         """An access, about to happen."""
         runtime = self.runtime
         if runtime is None or runtime.running is runtime.onlooker:
             return
         thread = runtime.running.name
         self.seen[thread] += 1
+        write = what.split(" ", maxsplit=1)[0] in WRITING
+        if not any(it[0] is owner and it[1:] == (field, write) for it in self.told):
+            self.untold.append(f"{thread}: {what}")
         if not runtime.fresh.get(thread):
             self.unguarded.append(f"{thread}: {what}")
         runtime.fresh[thread] = False
@@ -57,13 +77,16 @@ class Counting(BenchRuntime):
         super().__init__(strategy, pool)
         self.fresh: dict[str, bool] = {}
 
-    def access(self, place: object) -> None:
+    def access(self, place: object) -> bool:
         """Pass a switch point."""
-        super().access(place)
+        told = super().access(place)
         self.fresh[self.running.name] = True
+        WITNESS.told.clear()
+        return told
 
 
 WITNESS = Witness()
+WRITING = {"writes", "deletes", "extends"}
 
 
 class Shared:
@@ -71,15 +94,15 @@ class Shared:
 
     def __getattribute__(self, name: str) -> Any:
         if name != "__class__":  # which `isinstance` asks for
-            WITNESS.saw(f"reads {name}")
+            WITNESS.saw(f"reads {name}", self, name)
         return object.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        WITNESS.saw(f"writes {name}")
+        WITNESS.saw(f"writes {name}", self, name)
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        WITNESS.saw(f"deletes {name}")
+        WITNESS.saw(f"deletes {name}", self, name)
         object.__delattr__(self, name)
 
 
@@ -87,44 +110,44 @@ class Items(list[Any]):
     """A list whose items are watched."""
 
     def __getitem__(self, at: Any) -> Any:
-        WITNESS.saw("reads an item")
+        WITNESS.saw("reads an item", self)
         return super().__getitem__(at)
 
     def __setitem__(self, at: Any, value: Any) -> None:
-        WITNESS.saw("writes an item")
+        WITNESS.saw("writes an item", self)
         super().__setitem__(at, value)
 
     def __delitem__(self, at: Any) -> None:
-        WITNESS.saw("deletes an item")
+        WITNESS.saw("deletes an item", self)
         super().__delitem__(at)
 
     def __len__(self) -> int:
-        WITNESS.saw("counts")
+        WITNESS.saw("counts", self)
         return super().__len__()
 
     def __contains__(self, value: object) -> bool:
-        WITNESS.saw("searches")
+        WITNESS.saw("searches", self)
         return super().__contains__(value)
 
     def __eq__(self, other: object) -> bool:
-        WITNESS.saw("compares")
+        WITNESS.saw("compares", self)
         return super().__eq__(other)
 
     def __iadd__(self, values: Any) -> Self:
-        WITNESS.saw("extends")
+        WITNESS.saw("extends", self)
         self.extend(values)
         return self
 
     def __add__(self, values: Any) -> Any:
-        WITNESS.saw("adds")
+        WITNESS.saw("adds", self)
         return [*list.__iter__(self), *values]
 
     def __repr__(self) -> str:
-        WITNESS.saw("shows")
+        WITNESS.saw("shows", self)
         return "items"
 
     def __iter__(self) -> Iterator[Any]:
-        return Watched(super().__iter__())
+        return Watched(self, super().__iter__())
 
     __hash__ = None
 
@@ -132,14 +155,15 @@ class Items(list[Any]):
 class Watched:
     """An iterator that is watched at each item, and at the look that finds the end."""
 
-    def __init__(self, items: Iterator[Any]) -> None:
+    def __init__(self, whole: Items, items: Iterator[Any]) -> None:
+        self._whole = whole
         self._items = items
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        WITNESS.saw("takes an item")
+        WITNESS.saw("takes an item", self._whole)
         return next(self._items)
 
 
@@ -173,6 +197,7 @@ def _run(
     runtime = Counting(strategy, Pool())
     WITNESS.__init__()  # type: ignore[misc]
     WITNESS.runtime = runtime
+    runtime.monitor = WITNESS
     build.points.use(runtime)
     try:
         for name in "abc":
@@ -286,6 +311,7 @@ def test_each_access_has_a_switch_point_directly_before_it(
         for number in range(runs):
             runtime = _run(build, strategy, number, _fresh)
             assert WITNESS.unguarded == []
+            assert WITNESS.untold == []
             assert WITNESS.seen == Counter({name: accesses for name in "abc" if accesses})
             assert runtime.accesses == 3 * (accesses + besides)
 
@@ -318,6 +344,7 @@ def test_the_completeness_toy_counts_what_it_executes_in_every_schedule(toy: Mak
             one = _fresh()
             runtime = _run(build, strategy, number, lambda one=one: one)  # type: ignore[misc]
             assert WITNESS.unguarded == []
+            assert WITNESS.untold == []
             assert WITNESS.seen == {"a": EACH, "b": EACH, "c": EACH}
             assert runtime.accesses == 3 * EACH
             orders.add(tuple(runtime.deviations))

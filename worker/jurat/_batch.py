@@ -75,7 +75,8 @@ class Batch:
             self.soonest = min(instants, default=FOREVER)
         self.admitted = 0
         self.now = now
-        self.id_used = False
+        self.id_used: str | None = None
+        """One of the ids, if it is taken."""
         self.registry: dict[int, TaskState] = {}
 
     def is_stale(self, now: int) -> bool:
@@ -96,4 +97,5 @@ class Batch:
             registry[number] = task
         for place, alarm in enumerate(self.alarms):
             alarm[1] = admitted + 1 + place % self.size
-        self.id_used = not core.ids.keys().isdisjoint(self.ids)
+        taken = [] if core.ids.keys().isdisjoint(self.ids) else [id for id in self.ids if id in core.ids]
+        self.id_used = taken[0] if taken else None

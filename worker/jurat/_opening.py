@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _steps
+from ._states import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Ended = tuple[Iterable[Any], Gate | None, Iterable[Gate]]
 
-__all__ = ["forget", "open_ended", "release", "remind", "tell"]
+__all__ = ["forget", "let_go", "open_ended", "release", "remind", "tell"]
 
 
 def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Iterable[Gate] = ()) -> None:
@@ -64,11 +65,17 @@ def forget(core: Core) -> None:
 
 
 def release(task: TaskState) -> None:
-    """Let go of what a task that has ended no longer needs: its function, arguments and variables.
+    """Let go of what a task no longer needs, if it has ended and its function is off its thread.
 
-    By whoever ended it, when its function is off its thread; nobody reads them any more.  That of an
-    abandoned task may be about to be called: only its own thread may let it go.
+    One look at the status: the function of a task that is abandoned after a first look may be about to
+    be called.
     """
-    if task._status.terminal:
-        task._function = task._variables = None
-        task._args = ()
+    status = task._status
+    if status.terminal and status is not Status.ABANDONED:
+        let_go(task)
+
+
+def let_go(task: TaskState) -> None:
+    """Let go of its function, arguments and variables; of an abandoned task only its own thread may."""
+    task._function = task._variables = None
+    task._args = ()

@@ -251,7 +251,8 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
     """Submit for each task of a batch, or one Reject.
 
     The numbers and the instant stand in the batch already, so it is admitted only if nobody was
-    admitted and nothing has happened since they were written.  Returns whether there is an
+    admitted and nothing has happened since they were written; and refused for an id only if that
+    is still taken.  Returns whether there is an
     answer, the reason of a refusal, and the gates of a thread and of the steward to wake.
     """
     log = core.log
@@ -261,11 +262,11 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
     refusal: str | None = None
     wake = steward = None
     with core.lock:
-        answered = core.admitted == batch.admitted
+        answered = core.admitted == batch.admitted and (batch.id_used is None or batch.id_used in core.ids)
         if answered:
             if core.phase is not OPEN:
                 refusal = "closed"
-            elif batch.id_used:
+            elif batch.id_used is not None:
                 refusal = "id_used"
             elif core.waiting + batch.size > core.queue_max:
                 refusal = "full"

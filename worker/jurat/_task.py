@@ -146,8 +146,7 @@ class Task(TaskState, Generic[R_co]):
             raise WorkerForked
         answer, ended = _steps.cancel(core, self, Reason.USER, actor, core.now())
         open_ended(core, *ended)
-        if self._status is not Status.ABANDONED:
-            release(self)
+        release(self)
         return answer
 
     def add_done_callback(self, callback: Callable[[Self], object]) -> None:

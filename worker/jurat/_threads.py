@@ -14,7 +14,7 @@ from . import _steps
 from ._choose import compact, next_task
 from ._context import SEATS, Context
 from ._core import FOREVER, Seat
-from ._opening import forget, open_ended, release, remind, tell
+from ._opening import forget, let_go, open_ended, release, remind, tell
 from ._retries import judge
 from ._states import Status
 
@@ -86,7 +86,10 @@ def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see 
         else:
             value = None
             open_ended(core, *_steps.come_back(core, seat, error, verdict, returned))
-            release(task)
+            if seat.stuck:
+                let_go(task)
+            else:
+                release(task)
             error = None
         task = None
         del context
@@ -273,11 +276,13 @@ def _man(core: Core) -> None:
         core.threads.append((seat, thread))
     if any(seat.leaving for seat in core.seats):
         core.seats = [seat for seat in core.seats if not seat.leaving]
-        core.threads = [
+        gone = [
             (seat, thread)
             for seat, thread in core.threads
-            if seat is None or not seat.leaving or not thread.join(0)
+            if seat is not None and seat.leaving and thread.join(0)
         ]
+        for entry in gone:  # one by one, since somebody may be appending the herald
+            core.threads.remove(entry)
 
 
 def _open(gates: Iterable[Any]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from . import _steps
 from ._core import Latch
 from ._opening import open_ended, release
-from ._states import Reason, Status
+from ._states import Reason
 
 if TYPE_CHECKING:
     from ._core import TaskState
@@ -81,5 +81,4 @@ def _cancel(task: TaskState) -> None:
         return  # the task is in the parent of this process, as is what is to cancel it
     _, ended = _steps.cancel(core, task, Reason.PARENT, None, core.now())
     open_ended(core, *ended)
-    if task._status is not Status.ABANDONED:
-        release(task)
+    release(task)
