@@ -23,11 +23,14 @@ Only the specification is asked what is allowed.  Nothing here knows a rule of i
 
 from __future__ import annotations
 
+import marshal
 from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jurat_spec.lifecycle import TERMINAL
+from jurat_spec.log import Settings, settings
 from jurat_spec.replay import LoggedTask, NotABehaviour, Replay
 
 from .findings import Finding
@@ -80,7 +83,7 @@ class _Course:
 
 def _follow(stage: Stage) -> _Course:
     """Hold the log against the specification, in one pass."""
-    replay = Replay()
+    replay = Replay(_settings)
     course = _Course(replay, {}, {0: {}})
     places = {place for look in stage.looks for place in range(look.since, look.until + 1)}
     places.add(len(stage.log))
@@ -98,6 +101,23 @@ def _follow(stage: Stage) -> _Course:
     else:
         course.records.update(replay.tasks)
     return course
+
+
+def _settings(detail: Any) -> Settings:
+    """The configuration of a log.  The runs of a campaign begin alike: it is read for the first of them.
+
+    Alike is what `marshal` writes in the same bytes: equal values of the same built-in types.
+    """
+    try:
+        written = marshal.dumps(detail)
+    except ValueError:  # it holds something else: for the specification to refuse
+        return settings(detail)
+    return _read_settings(written)
+
+
+@lru_cache(maxsize=64)
+def _read_settings(written: bytes) -> Settings:
+    return settings(marshal.loads(written))  # noqa: S302 - written a moment ago
 
 
 def _told(stage: Stage, course: _Course, numbers: dict[int, Submission]) -> Iterator[Finding]:

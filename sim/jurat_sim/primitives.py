@@ -78,7 +78,8 @@ class BenchLock:
         contenders.append(me)
         if owner is not None:
             runtime.block(me)
-        runtime.switch(me)
+        if me is not runtime.onlooker:
+            runtime.decide(me)
         self.owner = me
         contenders.remove(me)
         for thread in contenders:
@@ -102,7 +103,8 @@ class BenchLock:
             runtime.monitor.effect(me, Effect.RELEASED, self)
         me.operation = _GAVE
         me.object = self
-        runtime.switch(me)
+        if me is not runtime.onlooker:
+            runtime.decide(me)
 
 
 class BenchGate:

@@ -47,7 +47,7 @@ from .randomness import SplitMix64
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .carriers import Pool
+    from .carriers import Carrier, Pool
     from .monitor import Monitor
 
 STEP_BOUND = 5_000
@@ -197,7 +197,7 @@ class BenchRuntime:
         self.accesses += 1
         me.operation = _ACCESS
         me.object = place
-        self.switch(me)
+        self.decide(me)
         return self.monitor is not None
 
     @property
@@ -221,9 +221,7 @@ class BenchRuntime:
         """
         self._back = self._pool.here()
         self._pool.stock()
-        first = self._decide(self.onlooker)
-        if first is not self.onlooker:
-            self._go(first)
+        self.decide(self.onlooker)
         for error in (self._broken, *(thread.error for thread in self.threads)):
             if error is not None and (error is self._broken or isinstance(error, KeyboardInterrupt)):
                 raise error
@@ -290,11 +288,8 @@ class BenchRuntime:
 
     def switch(self, me: BenchThread) -> None:
         """A switch point: decide who goes on.  Returns when `me` is chosen."""
-        if me is self.onlooker:
-            return
-        chosen = self._decide(me)
-        if chosen is not me:
-            self._go(chosen)
+        if me is not self.onlooker:  # nobody runs beside it
+            self.decide(me)
 
     def end(self, me: BenchThread) -> None:
         """The thread has ended.  Returns when its carrier is used again, perhaps by a later run."""
@@ -303,9 +298,7 @@ class BenchRuntime:
             self.monitor.effect(me, Effect.ENDED, me)
         for thread in me.joiners:
             self.wake(thread)
-        chosen = self._decide(me)
-        if chosen is not me:
-            self._go(chosen)
+        self.decide(me)
 
     def misuse(self, what: str) -> NoReturn:
         """The seam was misused, as these words say: the run ends here."""
@@ -316,42 +309,53 @@ class BenchRuntime:
 
     # Decisions ---------------------------------------------------------------------------------
 
-    def _decide(self, me: BenchThread) -> BenchThread:
-        """Who takes the next step; `me` if the run is over."""
-        self.steps += 1
-        if self.steps > self._step_bound:
+    def decide(self, me: BenchThread) -> None:
+        """Who takes the next step: go there.  Returns when it is `me`.
+
+        In one frame, since every step of every run passes here.
+        """
+        self.steps = steps = self.steps + 1
+        if steps > self._step_bound:
             self._finish(Ending.STEP_BOUND, f"not over after {self._step_bound} steps")
-            return me
+            return
         ready = self._ready
         clock = self._clock
         try:
             while True:
                 count = len(ready)
-                if count == 0:
-                    if not clock.pending:
-                        break
-                    self._let_time_pass()
-                    continue
-                time = self._time_is_a_choice and clock.pending > 0
-                if count == 1 and not time:
-                    chosen = ready[0]
-                else:
+                time = clock.pending > 0 and self._time_is_a_choice
+                if count > 1 or (time and count):
                     default = ready.index(me) if me.ready else self._next_by_name(me)
                     option = self._choose(ready, default, time)
+                    choice = self.choices
+                    self.choices = choice + 1
                     if option != default:
-                        self.deviations.append((self.choices, option))
-                    self.choices += 1
+                        self.deviations.append((choice, option))
                     if option == count:
                         self._let_time_pass()
                         continue
                     chosen = ready[option]
+                elif count:
+                    chosen = ready[0]
+                elif clock.pending:
+                    self._let_time_pass()
+                    continue
+                else:
+                    chosen = None
+                    break
                 if self.observe is not None:
                     self.observe(chosen)
-                return chosen
+                break
         except Exception as broken:  # noqa: BLE001 - A strategy's or an onlooker's: not for the worker to handle.
             self._broken = broken
-        self._nobody_can_run()
-        return me
+            chosen = None
+        if chosen is None:
+            self._nobody_can_run()
+        elif chosen is not me:
+            carrier = chosen.carrier or self._carrier_for(chosen)
+            if carrier is not None:
+                self.running = chosen
+                carrier.switch()
 
     def _next_by_name(self, me: BenchThread) -> int:
         """Among those that can go on, the one that follows this thread by name, cyclically."""
@@ -367,17 +371,14 @@ class BenchRuntime:
         if self.observe is not None:
             self.observe(None)
 
-    def _go(self, chosen: BenchThread) -> None:
-        carrier = chosen.carrier
-        if carrier is None:
-            try:
-                carrier = chosen.carrier = self._pool.take(chosen)
-            except TooManyThreads as refusal:  # not for the code under test to handle
-                self._broken = refusal
-                self._finish(Ending.MISUSE, str(refusal))
-                return
-        self.running = chosen
-        carrier.switch()
+    def _carrier_for(self, thread: BenchThread) -> Carrier | None:
+        """The carrier of a thread that has not begun; without one the run is over."""
+        try:
+            thread.carrier = self._pool.take(thread)
+        except TooManyThreads as refusal:  # not for the code under test to handle
+            self._broken = refusal
+            self._finish(Ending.MISUSE, str(refusal))
+        return thread.carrier
 
     def _nobody_can_run(self) -> None:
         """Nor will time change that: all have ended, or none can."""

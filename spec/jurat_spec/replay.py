@@ -115,7 +115,9 @@ class Replay:
     `counts` how many events of each action there were, `steps` how many in all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[Any], Settings] = settings) -> None:
+        """`read` reads the configuration in the first event, as `log.settings` does."""
+        self._read = read
         self.world: WorkerRecord | None = None
         self.tasks: dict[int, LoggedTask] = {}
         self.counts: Counter[str] = Counter()
@@ -168,31 +170,21 @@ class Replay:
         if name != "Init" or number != 0 or attempt != 0:
             raise self._refused(event, "the first event is Init", _NOBODY)
         try:
-            configuration = settings(detail)
+            configuration = self._read(detail)
         except Untrue as untrue:
             raise self._refused(event, untrue.sentence, _NOBODY) from None
         self._configure(configuration, event[0])
 
     def _configure(self, configuration: Settings, at: int) -> None:
-        rate, queues, retention = configuration.rate, configuration.queues, configuration.retention
-        rates = {THE_WORKER: rate, **{number: queue.rate for number, queue in enumerate(queues, start=1)}}
-        config = Config(
-            threads=configuration.threads,
-            queue_max=configuration.queue_max,
-            burst=None if rate is None else rate.burst,
-            queues=len(queues),
-            queue_bursts=tuple([None if queue.rate is None else queue.rate.burst for queue in queues]),
-            queue_caps=tuple([queue.cap for queue in queues]),
-            per_key=configuration.key_cap,
-            retention=retention.is_limited,
-        )
-        self.world = WorkerRecord.fresh(config)
+        queues = configuration.queues
+        rates = [configuration.rate, *[queue.rate for queue in queues]]
+        self.world = WorkerRecord.fresh(_config(configuration))
         self._queues = {queue.name: number for number, queue in enumerate(queues, start=1)}
-        self._limiters = {which: Limiter(rate, at) for which, rate in rates.items() if rate is not None}
+        self._limiters = {which: Limiter(rate, at) for which, rate in enumerate(rates) if rate is not None}
         if len(queues) > 1:
             self._turns = Turns([queue.weight for queue in queues])
         self._grace_ns = configuration.grace_ns
-        self._retention = retention
+        self._retention = configuration.retention
 
     def _go_on(self, event: Event, world: WorkerRecord) -> None:
         row = _ROWS.get(event[1])
@@ -521,6 +513,22 @@ class Replay:
         assert world is not None  # noqa: S101 - it has just been told
         self._retention = said
         world.config = changed(world.config, retention=said.is_limited)
+
+
+@lru_cache(maxsize=64)
+def _config(configuration: Settings) -> Config:
+    """Many logs begin alike, those of a campaign above all."""
+    rate, queues = configuration.rate, configuration.queues
+    return Config(
+        threads=configuration.threads,
+        queue_max=configuration.queue_max,
+        burst=None if rate is None else rate.burst,
+        queues=len(queues),
+        queue_bursts=tuple([None if queue.rate is None else queue.rate.burst for queue in queues]),
+        queue_caps=tuple([queue.cap for queue in queues]),
+        per_key=configuration.key_cap,
+        retention=configuration.retention.is_limited,
+    )
 
 
 @lru_cache(maxsize=1024)
