@@ -21,7 +21,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .pool import Pool, here
+from .pool import Pool
 from .primitives import Operation
 from .runtime import BenchRuntime
 
@@ -77,9 +77,9 @@ class Stepper:
         self._giving_up = False
         self._error: BaseException | None = None
         self._describe: Callable[[BenchRuntime], None] | None = None
-        self._outside: Callable[[], object] = here()
-        self._inside: Callable[[], object]
         self._pool = Pool()
+        self._outside: Callable[[], object] = self._pool.here()
+        self._inside: Callable[[], object]
         self._pool.stock()
         self._carrier = self._pool.take(self)
         self._inside = self._carrier.switch
@@ -145,7 +145,7 @@ class Stepper:
         self.close()
 
     def _go_in(self) -> None:
-        self._outside = here()
+        self._outside = self._pool.here()
         self._inside()
         if self._error is not None:
             error, self._error = self._error, None
@@ -162,13 +162,18 @@ class Stepper:
         """What whoever leads the run has said."""
         me = self.runtime.running
         if me.operation is Operation.TAKE and me.object is self.lock:
-            frame = sys._getframe(4)  # choose, decide, switch, enter, and the section
+            frame = sys._getframe()
+            while frame.f_code.co_name != "__enter__":
+                assert frame.f_back is not None  # noqa: S101 - a lock is being taken
+                frame = frame.f_back
+            assert frame.f_back is not None  # noqa: S101 - by somebody
+            frame = frame.f_back
             local = frame.f_locals
             self._sections[me] = Section(frame.f_code.co_name, local.get("task"), local.get("seat"))
         if self.on_step is not None:
             self.on_step(me)
         self._ready = ready
-        self._inside = here()
+        self._inside = self._pool.here()
         self._outside()
         if self._giving_up:
             raise _Over
@@ -181,7 +186,7 @@ class Stepper:
             while True:
                 self._make(pool)
                 self.over = True
-                self._inside = here()
+                self._inside = self._pool.here()
                 self._outside()
         finally:
             pool.close()

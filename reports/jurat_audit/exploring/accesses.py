@@ -40,7 +40,7 @@ def part(profile: Profile, answers: Sequence[Races]) -> Part:
             problems += [f"{races.scenario}: {race}", f"replay: jurat explore --races --replay {token}"]
     declared = sum(len(entry.keys) for entry in DECLARED)
     return Part(
-        summary=f"no data race in {schedules:,} schedules over {len(fields)} fields but for those that are meant",
+        summary=f"{schedules:,} schedules looked at for data races over {len(fields)} fields",
         figures={
             "race_schedules": schedules,
             "race_accesses": sum(races.accesses for races in answers),
@@ -67,7 +67,7 @@ def part(profile: Profile, answers: Sequence[Races]) -> Part:
         ),
         problems=tuple(problems),
         undetermined=tuple(
-            f"{races.scenario}: the step bound ended {races.cut_short} of the runs in which races were looked for"
+            f"{races.scenario}: the step bound ended {races.cut_short} of the runs that were looked at for races"
             for races in answers
             if races.cut_short
         ),

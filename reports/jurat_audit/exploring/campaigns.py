@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jurat_sim.coverage import IMPOSSIBLE, PAIRS, SITUATIONS, Coverage
-from jurat_sim.explore import Report, Verdict, explore, replay
+from jurat_sim.explore import Report, Verdict, explore
 from jurat_sim.scenarios import SCENARIOS
 from jurat_sim.tokens import Grain
 
 from ..jobs import Job
 from ..link import Profile, budget
-from .part import Part
+from .part import Part, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,16 @@ WEIGHTS = {Grain.SEAM: 1, Grain.ACCESS: 6}
 """How much work a schedule is."""
 
 LIMITS = (
-    "The schedules of the campaigns are a seeded sample of those that exist; the searches say of which "
-    "programs they made all.",
+    (
+        "The schedules of the campaigns are a seeded sample of those that exist; the searches say of which "
+        "programs they made all."
+    ),
     "The scenarios have a few threads and a few tasks; what none of them reaches is not seen.",
     "The grain of accesses is that of the source: one C function, such as list.append, is one access.",
-    "The bench interleaves whole accesses.  The memory models of machines are not simulated; CPython "
-    "with its interpreter lock does not show them.",
+    (
+        "The bench interleaves whole accesses.  The memory models of machines are not simulated; CPython "
+        "with its interpreter lock does not show them."
+    ),
 )
 
 
@@ -65,7 +69,7 @@ def part(profile: Profile, answers: Sequence[tuple[Report, dict[Any, int]]]) -> 
         for situation, count in counts.items():
             coverage.counts[situation] += count
     coverage.runs = sum(report.schedules for report in reports)
-    problems = [line for report in reports for line in _problems(report)]
+    problems = [line for report in reports for line in told(report)]
     problems += [f"it cannot be that {it}, and it was seen" for it in coverage.contradictions]
     problems += [f"it was never seen that {it}" for it in coverage.missing]
     schedules = sum(report.schedules for report in reports)
@@ -74,8 +78,9 @@ def part(profile: Profile, answers: Sequence[tuple[Report, dict[Any, int]]]) -> 
     said = "each refines the rule" if not failed else f"{failed} of {len(reports)} campaigns did not pass"
     seen = sum(1 for count in coverage.counts.values() if count)
     return Part(
-        summary=f"{schedules:,} sampled schedules of the shipped worker, {orders:,} different orders of events: "
-        f"{said}",
+        summary=(
+            f"{schedules:,} sampled schedules of the shipped worker, {orders:,} different orders of events: {said}"
+        ),
         figures={
             "schedules": schedules,
             "distinct_orders": orders,
@@ -97,19 +102,6 @@ def part(profile: Profile, answers: Sequence[tuple[Report, dict[Any, int]]]) -> 
         ),
         limits=LIMITS,
     )
-
-
-def _problems(report: Report) -> list[str]:
-    """What is wrong with the clean worker in one campaign, for a person."""
-    failure = report.failure
-    if failure is None:
-        return []
-    return [
-        f"{report.scenario} at the grain of the {report.grain}: schedule {failure.schedule}, by {failure.strategy}, "
-        f"breaks {failure.property}",
-        f"replay: jurat explore --replay {failure.token}",
-        *(f"    {line}" for line in replay(failure.token).story.brief()),
-    ]
 
 
 def _scenarios() -> dict[str, Any]:
@@ -155,7 +147,7 @@ def _table(reports: Sequence[Report]) -> dict[str, Any]:
 
 def _met(coverage: Coverage) -> dict[str, Any]:
     return {
-        "title": "What met what: in how many of the runs one action was over before the other began, and overlapped",
+        "title": "What met what: the runs in which one action was over before the other began, or overlapped it",
         "columns": ["first", "second", "first before second", "second before first", "overlap", "cannot be"],
         "rows": [
             [row.first, row.second, row.before, row.after, row.during, "; ".join(row.impossible)]

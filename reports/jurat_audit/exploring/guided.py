@@ -44,7 +44,7 @@ def part(profile: Profile, answers: Sequence[Report]) -> Part:
     edges = sum(report.edges for report in answers)
     kinds = sorted({kind for report in answers for kind in report.unproducible})
     return Part(
-        summary=f"{driven:,} of {edges:,} edges of the rule's graph driven on the worker, the rest accounted for",
+        summary=f"the worker led along {driven:,} of {edges:,} edges of the rule's graph",
         figures={
             "graph_edges": edges,
             "edges_driven": driven,

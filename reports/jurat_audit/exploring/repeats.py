@@ -76,7 +76,7 @@ def part(profile: Profile, answers: Sequence[list[str]]) -> Part:
     again = budget(SCHEDULES, profile, "conformance")
     followed = budget(FOLLOWED, profile, "conformance") * len(Grain)
     return Part(
-        summary=f"{followed * len(SCENARIOS):,} schedules were the same run on threads of the operating system",
+        summary=f"{followed * len(SCENARIOS):,} schedules followed on threads of the operating system",
         figures={
             "schedules_repeated": again * (len(SCENARIOS) + len(IN_OTHER_PROCESSES)),
             "schedules_on_threads": followed * len(SCENARIOS),

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jurat_sim.explore import Report, Verdict, explore, replay
+from jurat_sim.explore import Report, Verdict, explore
 from jurat_sim.scenarios import SCENARIOS
 from jurat_sim.tokens import Grain
 
 from ..jobs import Job
 from ..link import Profile, budget
-from .part import Part
+from .part import Part, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def part(profile: Profile, answers: Sequence[Report]) -> Part:
             "programs_exhausted": len(traced),
         },
         tables=(_table(answers),),
-        problems=tuple(line for report in answers for line in _problems(report)),
+        problems=tuple(line for report in answers for line in told(report)),
         undetermined=tuple(
             f"{report.scenario}: the search by {report.strategy} at the grain of the {report.grain} was cut "
             f"short after {report.schedules:,} schedules"
@@ -69,21 +69,12 @@ def part(profile: Profile, answers: Sequence[Report]) -> Part:
             if report.verdict is Verdict.UNDETERMINED
         ),
         limits=(
-            "A search of every trace at the grain of the seam is complete only without data races: that none "
-            "changes what happens is the table of those that are meant.",
+            (
+                "A search of every trace at the grain of the seam is complete only without data races: that none "
+                "changes what happens rests on the reasons in the table of those that are meant."
+            ),
         ),
     )
-
-
-def _problems(report: Report) -> list[str]:
-    failure = report.failure
-    if failure is None:
-        return []
-    return [
-        f"{report.scenario} at the grain of the {report.grain}, by {report.strategy}: breaks {failure.property}",
-        f"replay: jurat explore --replay {failure.token}",
-        *(f"    {line}" for line in replay(failure.token).story.brief()),
-    ]
 
 
 def _table(reports: Sequence[Report]) -> dict[str, Any]:
