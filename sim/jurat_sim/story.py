@@ -118,10 +118,9 @@ class Line:
     """If the schedule departs from the default here: who would have gone on, and where that one is."""
     events: list[str] = field(default_factory=list)
 
-    @property
-    def matters(self) -> bool:
-        """It is more than what follows from the step before."""
-        return not self.does.startswith(_DOES[Operation.GAVE])
+    def follows(self, before: Line) -> bool:
+        """It is no more than what the same thread does after the step before."""
+        return self.thread == before.thread and self.does.startswith(_DOES[Operation.GAVE])
 
     def lines(self) -> list[str]:
         """As text: what was logged and what it changed, if anything, then what was done and where."""
@@ -158,14 +157,17 @@ class Story:
     def brief(self) -> list[str]:
         """The steps that matter, and what is wrong."""
         until = None if self.refused is None else self.refused + 1
-        last = max((place for place, line in enumerate(self.lines) if line.events), default=0)
-        stuck = self.run.ending is Ending.STUCK and self.refused is None
-        kept = [
-            line
-            for place, line in enumerate(self.lines[:until])
-            if line.events or line.held_up or (stuck and last < place <= last + _LAST_STEPS and line.matters)
-        ]
+        kept = [line for line in self.lines[:until] if line.events or line.held_up]
+        if self.run.ending is Ending.STUCK and self.refused is None:
+            kept += self._last_steps(after=max((line.step for line in self.lines if line.events), default=0))
+            kept.sort(key=lambda line: line.step)
         return self._told(kept, self.run.findings[: None if self.refused is None else 1])
+
+    def _last_steps(self, after: int) -> list[Line]:
+        """What happened after the last event, departures apart."""
+        pairs = zip(self.lines, self.lines[1:], strict=False)
+        rest = [it for before, it in pairs if it.step > after and not (it.held_up or it.follows(before))]
+        return rest[:_LAST_STEPS]
 
     def _told(self, lines: list[Line], findings: list[Finding]) -> list[str]:
         told = [*self.subject, "", " step        ms        thread     what it does"]

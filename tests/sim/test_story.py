@@ -81,6 +81,7 @@ def test_a_story_says_what_was_left_out_and_what_each_task_is() -> None:
 def test_where_threads_stand_when_two_wait_for_each_other() -> None:
     """Each with what it waits for, its calls, and the step since when."""
     told = _story("D20").brief()
+    assert any("goes on after giving back lock core.lock, in work > turn" in line for line in told)
     standing = [line for line in told if ", since step " in line]
     assert any(
         " waits without a timer at gate core.seats[" in line and "in work, since" in line for line in standing
