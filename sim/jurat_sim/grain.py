@@ -262,7 +262,10 @@ def _is_field(owner: type, name: str) -> bool:
 
 def _container(value: object) -> object | None:
     """The container that is looked into; None if it is none."""
-    if isinstance(value, _VALUES):
+    kind = type(value)
+    if kind is list or kind is dict:
+        return value
+    if kind in _VALUES:
         return None
     if isinstance(value, KeysView | ValuesView | ItemsView):
         value = get_referents(value)[0]  # the mapping that it is a view of

@@ -158,6 +158,7 @@ class Detector:
         self._shadows: dict[tuple[int, str], _Shadow] = {}
         self._names: dict[int, str] = dict(_of_modules(build.package.__name__))
         """Of containers and locks: the variable of a module, or the field that they were first read from."""
+        self._nameable: dict[type, bool] = {}
         self._kept: list[object] = []
         """They too keep their identity in this run."""
         self.accesses = 0
@@ -195,6 +196,9 @@ class Detector:
             shadow = self._shadows[id(owner), field] = _Shadow(owner, self._name(owner, field))
         clock = self._clock(thread)
         now = clock[thread]
+        before = shadow.reads.get((thread, place))
+        if before is not None and before.clock == now and not write:
+            return  # the same read in the same epoch, and nobody has written since
         locks = self._held.get(thread, ())
         last = shadow.write
         if last is not None and last.clock > clock.get(last.thread, 0):
@@ -247,7 +251,10 @@ class Detector:
             value = object.__getattribute__(owner, field)
         except AttributeError:
             return
-        if isinstance(value, _NAMED) and id(value) not in self._names:
+        kind = type(value)
+        if kind not in self._nameable:
+            self._nameable[kind] = issubclass(kind, _NAMED)
+        if self._nameable[kind] and id(value) not in self._names:
             self._names[id(value)] = name
             self._kept.append(value)
 

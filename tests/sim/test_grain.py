@@ -6,15 +6,18 @@ rewritten.  At each access it asks whether its thread has just passed a switch p
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
+from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jurat_sim import grain
 from jurat_sim.build import Patch, load
 from jurat_sim.errors import UnknownSyntax
-from jurat_sim.grain import CONTENT
+from jurat_sim.grain import CONTENT, Points, _Function
 from jurat_sim.pool import Pool
 from jurat_sim.runtime import BenchRuntime, Ending
 from jurat_sim.strategies import RandomWalk, Reluctant, RunToBlock
@@ -22,7 +25,6 @@ from jurat_sim.tokens import Grain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from typing import Self
 
     from jurat_sim.build import Build
@@ -266,6 +268,13 @@ CASES = [
     ("with Manager(): shared.a", 1, 0),
     ("global counter\ncounter = counter + 1", 0, 2),  # a global that a function rebinds is shared
     ("def inner():\n    return items[0]\nx = inner()", 1, 1),  # so is a variable of a nested one
+    # what C code reads in one go, where the witness cannot look
+    ("y = [1, 2]\nx = [*y]", 0, 1),
+    ("y = {1: 2}\nx = {**y}", 0, 1),
+    ("y = [1, 2]\nx = y * 2", 0, 1),
+    ("x = -shared.a", 1, 0),
+    ("x = {it: 1 for it in items}, {it for it in items}", 10, 0),
+    ("x = (lambda it=shared.a: it)()", 1, 1),  # names in a lambda's defaults are taken for shared
     # what is excluded
     ("x = 1\nx += 1\ny = -x", 0, 0),
     ("x = 1, 2\nif x: pass\ny, z = x", 0, 0),
@@ -314,6 +323,15 @@ def test_each_access_has_a_switch_point_directly_before_it(
             assert WITNESS.untold == []
             assert WITNESS.seen == Counter({name: accesses for name in "abc" if accesses})
             assert runtime.accesses == 3 * (accesses + besides)
+
+
+def test_each_rule_has_a_case() -> None:
+    """What the rewriting knows of by a rule of its own occurs above, or is refused below."""
+    rules = {name.removeprefix("visit_") for name in dir(_Function) if name.startswith("visit_")}
+    met = {type(node).__name__ for source, _, _ in CASES for node in ast.walk(ast.parse(source))}
+    assert rules - met - {"Constant"} == set()  # visit_Constant is the visitor's own
+    calls = {name for name, it in vars(Points).items() if callable(it) and not name.startswith("_")} - {"use"}
+    assert {kind for kind in calls if f'"{kind}"' not in Path(grain.__file__).read_text()} == set()
 
 
 COMPLETENESS = """
