@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jurat_audit import jobs
 from jurat_audit.content import check_content
+from jurat_audit.exploring import accesses, campaigns, guided, hunts, repeats, searches
 from jurat_audit.link import PROFILES, Verdict
 from jurat_audit.links import conformance, timing
 from jurat_audit.progress import Silent
-from jurat_sim import explore, replay
+from jurat_sim import coverage, explore, replay
 from jurat_sim.build import Patch
+from jurat_sim.coverage import SITUATIONS
 from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS, Defect
+from jurat_sim.races import detect
 from jurat_sim.scenarios import SCENARIOS, Scenario
 from jurat_sim.simulate import campaign as simulation
 from jurat_sim.simulate import queueing, timelaws
@@ -27,22 +31,35 @@ from jurat_sim.timing import CLOSED_FORMS
 from jurat_sim.tokens import Grain
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from jurat_audit.link import LinkResult
 
 DEFAULT = PROFILES["default"]
 
 
-def _some() -> dict[str, Scenario]:
-    """Every fourth scenario."""
-    return dict(list(SCENARIOS.items())[::4])
+def _some(step: int) -> dict[str, Scenario]:
+    """Each so many-th scenario."""
+    return dict(list(SCENARIOS.items())[::step])
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile of a few schedules, some scenarios and some defects; `test_explore` has all of them."""
-    monkeypatch.setitem(conformance.BUDGETS, "default", {Grain.SEAM: 20, Grain.ACCESS: 5})
-    monkeypatch.setattr(conformance, "HUNTED", LIFECYCLE_DEFECTS[::6])
-    monkeypatch.setattr(conformance, "SCENARIOS", _some())
+    """A profile of few schedules, scenarios and defects, all in this process; `test_explore` has all."""
+    duel = {"submit_or_stop": SCENARIOS["submit_or_stop"]}
+    monkeypatch.setattr(jobs, "PROCESSES", 1)
+    monkeypatch.setattr(campaigns, "SCENARIOS", _some(8))
+    monkeypatch.setattr(campaigns, "IMPOSSIBLE", dict.fromkeys(SITUATIONS, "too small a profile to ask"))
+    monkeypatch.setattr(coverage, "IMPOSSIBLE", dict.fromkeys(SITUATIONS, "too small a profile to ask"))
+    monkeypatch.setitem(campaigns.BUDGETS, "default", {Grain.SEAM: 20, Grain.ACCESS: 5})
+    monkeypatch.setattr(searches, "SCENARIOS", duel)
+    monkeypatch.setitem(searches.PREEMPTIONS, "default", 0)
+    monkeypatch.setattr(accesses, "SCENARIOS", duel)
+    monkeypatch.setattr(repeats, "SCENARIOS", duel)
+    monkeypatch.setattr(repeats, "IN_OTHER_PROCESSES", ())
+    monkeypatch.setitem(guided.NAMES, "default", ("two-plain",))
+    monkeypatch.setattr(guided, "LEAST_EDGES", 1_000)
+    monkeypatch.setattr(hunts, "HUNTED", LIFECYCLE_DEFECTS[::25])
     monkeypatch.setattr(queueing, "MODELS", MODELS[1:2])
     monkeypatch.setattr(timing, "MODELS", MODELS[1:2])
     monkeypatch.setattr(timelaws, "TIME_LAWS", TIME_LAWS[::4])
@@ -50,29 +67,96 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(timing.BUDGETS, "default", Budget(loads=1, tasks=700, defect_tasks=1_000, faults=1))
 
 
+def only(monkeypatch: pytest.MonkeyPatch, *parts: ModuleType) -> None:
+    """The link with these parts and no others."""
+    monkeypatch.setattr(conformance, "PARTS", parts)
+
+
 def _conformance() -> LinkResult:
     return conformance.run(DEFAULT, Silent())
 
 
-def test_every_profile_has_its_budgets() -> None:
+@pytest.mark.parametrize(
+    "budgets",
+    [
+        campaigns.BUDGETS,
+        searches.PREEMPTIONS,
+        accesses.BUDGETS,
+        repeats.SCHEDULES,
+        repeats.FOLLOWED,
+        guided.NAMES,
+    ],
+)
+def test_every_profile_has_its_budgets(budgets: dict[str, object]) -> None:
     """A profile without numbers of schedules would be an error in the middle of an audit."""
-    assert set(conformance.BUDGETS) == set(PROFILES)
+    assert set(budgets) == set(PROFILES)
 
 
 def test_conformance_passes_with_its_figures() -> None:
-    """Every scenario at two grains, each defect found; figures and details are JSON, and repeat."""
+    """Every part passes, and none of its figures is zero that says that something was done."""
     result = _conformance()
     assert (result.id, result.verdict, result.problems) == ("conformance", Verdict.PASS, ())
-    assert result.figures["schedules"] == len(_some()) * (20 + 5)
-    assert result.figures["defects_found"] == result.figures["defects_seeded"] == len(conformance.HUNTED)
-    again = _conformance()
-    assert json.dumps([result.figures, result.details], sort_keys=True) == json.dumps(
-        [again.figures, again.details], sort_keys=True
-    )
+    figures = result.figures
+    assert figures["schedules"] == len(_some(8)) * (20 + 5)
+    assert figures["defects_found"] == figures["defects_seeded"] == len(hunts.HUNTED)
+    assert figures["graph_edges"] == int(figures["edges_driven"]) + int(figures["edges_not_producible"])
+    assert figures["duels_exhausted"] == figures["programs_exhausted"] == 1
+    done = ("situations_seen", "race_accesses", "schedules_repeated", "schedules_on_threads")
+    assert all(figures[name] for name in done)
 
 
-def test_each_row_of_a_defect_tells_how_to_see_it_again() -> None:
+def test_what_it_answers_does_not_depend_on_how_many_processes_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Figures and details are JSON, and the same when two processes do the jobs."""
+    only(monkeypatch, searches, hunts)
+    monkeypatch.setattr(hunts, "HUNTED", LIFECYCLE_DEFECTS[:2])
+    alone = _conformance()
+    monkeypatch.setattr(jobs, "PROCESSES", 2)
+    together = _conformance()
+    assert json.dumps([alone.figures, alone.details]) == json.dumps([together.figures, together.details])
+
+
+def test_a_situation_that_was_not_seen_fails_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What met what is counted, and each gap is a problem by name."""
+    only(monkeypatch, campaigns)
+    monkeypatch.setattr(coverage, "IMPOSSIBLE", {})
+    monkeypatch.setattr(campaigns, "SCENARIOS", _some(100))
+    result = _conformance()
+    assert result.verdict is Verdict.FAIL
+    assert any("was never seen" in line and "Subscribe" in line for line in result.problems)
+
+
+def test_a_search_that_is_cut_short_is_undetermined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no pass, and says how far it came."""
+    only(monkeypatch, searches)
+    monkeypatch.setattr(searches, "MOST", 3)
+    result = _conformance()
+    assert result.verdict is Verdict.UNDETERMINED
+    assert "cut short after 3 schedules" in result.problems[0]
+
+
+def test_a_race_that_is_not_declared_fails_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With both places, and a token that shows it again."""
+    only(monkeypatch, accesses)
+    racy = detect("submit_or_stop", 40, defect="L01", until_found=True)
+    assert racy.undeclared
+    monkeypatch.setattr(accesses, "detect", lambda *_: racy)
+    result = _conformance()
+    assert result.verdict is Verdict.FAIL
+    assert any(line.startswith("replay: jurat explore --races --replay v1.") for line in result.problems)
+
+
+def test_a_graph_that_is_too_small_fails_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profile owes a number of edges."""
+    only(monkeypatch, guided)
+    monkeypatch.setattr(guided, "LEAST_EDGES", 5_000)
+    assert _conformance().problems == ("no configuration has 5,000 edges",)
+
+
+def test_each_row_of_a_defect_tells_how_to_see_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its token replays to the property that the row names, and the story is the brief one."""
+    only(monkeypatch, hunts)
     for row in _conformance().details["defects"]:
         again = replay(row["replay"])
         assert row["found"]
@@ -81,8 +165,9 @@ def test_each_row_of_a_defect_tells_how_to_see_it_again() -> None:
 
 
 def _seed(monkeypatch: pytest.MonkeyPatch, *defects: Defect) -> None:
-    """Hunt these defects and no others."""
-    monkeypatch.setattr(conformance, "HUNTED", defects)
+    """Hunt these defects, and do nothing else."""
+    only(monkeypatch, hunts)
+    monkeypatch.setattr(hunts, "HUNTED", defects)
     for defect in defects:
         monkeypatch.setitem(DEFECTS, defect.id, defect)
 
@@ -129,8 +214,8 @@ def test_a_worker_that_breaks_a_property_fails_the_link(
     def defective(scenario: str, **options: object) -> object:
         return explore(scenario, **(options | {"defect": "D37"}))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(conformance, "explore", defective)
-    monkeypatch.setattr(conformance, "HUNTED", ())
+    monkeypatch.setattr(campaigns, "explore", defective)
+    only(monkeypatch, campaigns)
     result = _conformance()
     assert result.verdict is Verdict.FAIL
     assert any(line.startswith("replay: jurat explore --replay v1.") for line in result.problems)

@@ -16,7 +16,7 @@ from jurat_sim.bench import Bench
 from jurat_sim.build import Patch, load
 from jurat_sim.defects import DEFECTS
 from jurat_sim.errors import NoAccesses
-from jurat_sim.features import fail
+from jurat_sim.parts import fail
 from jurat_sim.pool import Pool
 from jurat_sim.primitives import Operation
 from jurat_sim.races import DECLARED, Detector, RaceBench, Races, detect, search

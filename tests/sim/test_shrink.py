@@ -10,7 +10,7 @@ from jurat_sim import Grain, replay
 from jurat_sim.bench import Bench, Run
 from jurat_sim.defects import defect_named
 from jurat_sim.explore import strategy_for
-from jurat_sim.features import fail
+from jurat_sim.parts import fail
 from jurat_sim.scenarios import SCENARIOS, Scenario, scenario_named
 from jurat_sim.shrink import BUDGET, SOUND, shrink
 from jurat_sim.strategies import Replay, RunToBlock

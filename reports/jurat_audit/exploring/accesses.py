@@ -67,7 +67,7 @@ def part(profile: Profile, answers: Sequence[Races]) -> Part:
         ),
         problems=tuple(problems),
         undetermined=tuple(
-            f"{races.scenario}: the step bound ended {races.cut_short} of the runs that were looked at for races"
+            f"{races.scenario}: the step bound ended {races.cut_short} runs that were looked at"
             for races in answers
             if races.cut_short
         ),

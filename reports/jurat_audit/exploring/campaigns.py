@@ -79,7 +79,7 @@ def part(profile: Profile, answers: Sequence[tuple[Report, dict[Any, int]]]) -> 
     seen = sum(1 for count in coverage.counts.values() if count)
     return Part(
         summary=(
-            f"{schedules:,} sampled schedules of the shipped worker, {orders:,} different orders of events: {said}"
+            f"{schedules:,} sampled schedules of the shipped worker, {orders:,} orders of events: {said}"
         ),
         figures={
             "schedules": schedules,
@@ -147,7 +147,7 @@ def _table(reports: Sequence[Report]) -> dict[str, Any]:
 
 def _met(coverage: Coverage) -> dict[str, Any]:
     return {
-        "title": "What met what: the runs in which one action was over before the other began, or overlapped it",
+        "title": "What met what: in how many runs one action was over before the other, or overlapped it",
         "columns": ["first", "second", "first before second", "second before first", "overlap", "cannot be"],
         "rows": [
             [row.first, row.second, row.before, row.after, row.during, "; ".join(row.impossible)]

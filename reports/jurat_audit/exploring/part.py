@@ -42,8 +42,10 @@ def told(report: Report) -> list[str]:
     if failure is None:
         return []
     return [
-        f"{report.scenario} at the grain of the {report.grain}: schedule {failure.schedule}, "
-        f"by {failure.strategy}, breaks {failure.property}",
+        (
+            f"{report.scenario} at the grain of the {report.grain}: schedule {failure.schedule}, "
+            f"by {failure.strategy}, breaks {failure.property}"
+        ),
         f"replay: jurat explore --replay {failure.token}",
         *(f"    {line}" for line in replay(failure.token).story.brief()),
     ]

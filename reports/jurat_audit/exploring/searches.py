@@ -70,8 +70,8 @@ def part(profile: Profile, answers: Sequence[Report]) -> Part:
         ),
         limits=(
             (
-                "A search of every trace at the grain of the seam is complete only without data races: that none "
-                "changes what happens rests on the reasons in the table of those that are meant."
+                "A search of every trace at the grain of the seam is complete only without data races: that "
+                "none changes what happens rests on the reasons in the table of those that are meant."
             ),
         ),
     )

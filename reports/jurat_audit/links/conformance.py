@@ -17,11 +17,13 @@ from ..jobs import done
 from ..link import LinkResult, Profile, Progress, Verdict
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from ..exploring import Part
 
 COMMAND = "jurat audit --link conformance"
 
-PARTS = (campaigns, searches, accesses, repeats, guided, hunts)
+PARTS: tuple[ModuleType, ...] = (campaigns, searches, accesses, repeats, guided, hunts)
 """In the order in which the page shows them."""
 
 
