@@ -19,7 +19,11 @@ the waiters of an end) stand in each section for the same reason.
 
 What needs calls is done outside and brought to a step, which looks whether it is still
 true: whoever chooses a task among many brings it to `start`, with what it has seen; a
-batch brings its numbers to `admit_all`; a sweep brings a shorter lane to `swept`.
+batch brings its numbers to `admit_all`; a sweep brings a shorter lane to `swept`.  Whoever
+chooses or writes a batch remembers `admitted` and `changes` first and looks at the rest
+without the lock, and the step compares the two.  So a section moves them when everything
+else that such a look depends on has been written: moved earlier, they could be remembered
+together with what was there before, and nobody would look again.
 
 A step returns the gates that its caller opens after it has left the section.
 """
@@ -194,7 +198,7 @@ def admit(
                 event[0] = now
                 event[2] = number
                 log += record
-            core.admitted = task._number = number
+            task._number = number
             core.registry[number] = task
             core.waiting += 1
             task._submitted_ns = now
@@ -229,6 +233,7 @@ def admit(
                 if soonest < core.steward_until_ns or core.unseen > FRONT:
                     steward = core.steward
                     core.steward = None
+            core.admitted = number
             idle = core.idle
             if ready and idle and not core.waking:
                 core.waking = True
@@ -286,7 +291,6 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
                 core.last_ns = batch.now
                 if log is not None:
                     log += batch.records
-                core.admitted += batch.size
                 core.registry |= batch.registry
                 core.ids |= batch.ids
                 core.waiting += batch.size
@@ -299,6 +303,7 @@ def admit_all(core: Core, batch: Batch, now: int) -> tuple[bool, str | None, Gat
                     core.specials += batch.in_inbox
                     core.direct = False
                 core.alarms += batch.alarms
+                core.admitted += batch.size
                 if batch.soonest < core.steward_until_ns:
                     steward = core.steward
                     core.steward = None
@@ -359,7 +364,6 @@ def cancel(
                 event[0] = now
                 event[3] = task._attempts
                 log += record
-            core.changes += 1
             if status is QUEUED:
                 tallies[base + AT_QUEUED] -= 1
                 if extras is not None and extras.special:
@@ -398,6 +402,7 @@ def cancel(
                 task._status = CANCELLED
             else:
                 task._status = TIMED_OUT
+            core.changes += 1
             latch = task._ended
             if latch is not None:
                 latch.over = True
@@ -456,11 +461,11 @@ def begin_drain(
             core.held = False
             if to_cancel or core.scheduled:
                 core.sweeping = True
-            core.changes += 1
             room = core.room
             core.room = crowd
             core.direct = core.starting and not (core.gated or core.specials or core.surplus)
             core.phase = DRAINING
+            core.changes += 1
             steward = core.steward
             core.steward = None
             idle = core.idle
@@ -519,11 +524,11 @@ def pause(core: Core, queue: QueueState | None, now: int) -> bool:
                 if log is not None:
                     event[0] = now
                     log += record
-                core.changes += 1
                 if queue is None:
                     core.paused = True
                 else:
                     queue.paused = True
+                core.changes += 1
                 if queue is None or queue.index == 0:
                     core.held = True
                     core.direct = False
@@ -548,11 +553,11 @@ def resume(core: Core, queue: QueueState | None, first: QueueState, now: int) ->
                 if log is not None:
                     event[0] = now
                     log += record
-                core.changes += 1
                 if queue is None:
                     core.paused = False
                 else:
                     queue.paused = False
+                core.changes += 1
                 core.held = core.paused or first.paused
                 core.direct = core.starting and not (
                     core.gated or core.held or core.specials or core.surplus or core.room
@@ -581,10 +586,10 @@ def resize(core: Core, threads: int, now: int) -> tuple[bool, Gate | None]:
             if log is not None:
                 event[0] = now
                 log += record
-            core.changes += 1
             core.threads_wanted = threads
             core.resized = True
             core.surplus = core.seated - threads if core.seated > threads else 0
+            core.changes += 1
             core.direct = core.starting and not (
                 core.gated or core.held or core.specials or core.surplus or core.room
             )
@@ -642,8 +647,8 @@ def set_weight(core: Core, queue: QueueState, weight: int, now: int) -> bool:
             if log is not None:
                 event[0] = now
                 log += record
-            core.changes += 1
             queue.weight = weight
+            core.changes += 1
     return is_open
 
 
@@ -1315,7 +1320,6 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
             tallies = core.tallies
             base = task._label.base
             tallies[base + AT_TIMED_OUT] += 1
-            core.changes += 1
             if status is QUEUED:
                 tallies[base + AT_QUEUED] -= 1
                 if extras.special:
@@ -1345,6 +1349,7 @@ def expire(core: Core, task: TaskState, now: int) -> tuple[Iterable[Any], Gate |
                     core.steward = None
             task._ended_ns = now
             task._status = TIMED_OUT
+            core.changes += 1
             latch = task._ended
             if latch is not None:
                 latch.over = True
@@ -1437,8 +1442,8 @@ def become_due(core: Core, task: TaskState, now: int) -> Gate | None:
             core.inbox += entry
             core.specials += 1
             core.direct = False
-            core.changes += 1
             task._status = QUEUED
+            core.changes += 1
             idle = core.idle
             if idle and not core.waking:
                 core.waking = True
@@ -1476,7 +1481,6 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
             tallies = core.tallies
             base = task._label.base
             tallies[base + (AT_TIMED_OUT if overdue else AT_CANCELLED)] += 1
-            core.changes += 1
             if status is QUEUED:
                 tallies[base + AT_QUEUED] -= 1
                 if extras is not None and extras.special:
@@ -1502,6 +1506,7 @@ def shutdown_cancel(core: Core, task: TaskState, now: int) -> Iterable[Any]:
             else:
                 task._reason = SHUTDOWN
                 task._status = CANCELLED
+            core.changes += 1
             latch = task._ended
             if latch is not None:
                 latch.over = True
@@ -1718,8 +1723,8 @@ def rest(
             core.lane = nothing
             core.head = core.tail = 0
             core.starting = core.direct = False
-            core.changes += 1
             core.phase = STOPPED
+            core.changes += 1
             core.stopped.over = True
             waiters = core.stopped.gates
             follower = core.follower
