@@ -192,6 +192,7 @@ can_retry(task._attempts, policy.max_retries + 1, next""",
         title="a retry that finds the queue full is given up",
         breaks=("RT-1",),
         scenario="retries_race",
+        note="looked at when the attempt has failed: at its time no event could say so",
         patches=(
             patch(
                 "_retries",

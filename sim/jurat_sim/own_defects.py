@@ -79,7 +79,7 @@ OWN_DEFECTS: tuple[Defect, ...] = (
         id="L04",
         title="who waits for a task looks at its status, and then takes the lock: it waits for what is over",
         breaks=("LC-3", "NF-1"),
-        scenario="work_gets_done",
+        scenario="cancel_races_completion",
         note="a section narrowed by its first statement",
         patches=(
             patch(
@@ -128,7 +128,7 @@ OWN_DEFECTS: tuple[Defect, ...] = (
         id="L06",
         title="the counters are copied without the lock: a snapshot of no instant",
         breaks=("OB-1", "LC-3"),
-        scenario="retries_race",
+        scenario="callbacks_race",
         grain=Grain.ACCESS,
         note="a `with lock` deleted",
         patches=(
@@ -371,25 +371,27 @@ def _alarms_of""",
     ),
     Defect(
         id="F02",
-        title="the status is published before the value: who asks at once is told that it returned None",
+        title="the lock is given back before the value is there: who asks at once is told None",
         breaks=("LC-3", "RS-1"),
         scenario="answers_race",
-        grain=Grain.ACCESS,
-        note="released before published: readers of a status that is terminal take no lock",
+        note="released before published: who reads a status that is terminal takes no lock",
         patches=(
             patch(
                 "_steps",
                 """
                 done._value = value
-                done._reason = None
-                done._ended_ns = now
-                done._status = COMPLETED
+""",
+                "",
+            ),
+            patch(
+                "_steps",
+                """
+    return task, gates, wake
 """,
                 """
-                done._status = COMPLETED
-                done._value = value
-                done._reason = None
-                done._ended_ns = now
+    if done is not None and done._status is COMPLETED:
+        done._value = value
+    return task, gates, wake
 """,
             ),
         ),

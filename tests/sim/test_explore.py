@@ -28,6 +28,10 @@ each_grain = pytest.mark.parametrize("grain", Grain)
 each_defect = pytest.mark.parametrize("defect", LIFECYCLE_DEFECTS, ids=[d.id for d in LIFECYCLE_DEFECTS])
 
 
+FEW_ORDERS = {"callbacks_race", "weights_race", *(it.name for it in SCENARIOS.values() if it.punctual)}
+"""Scenarios in which the events come in a few orders only, however the threads are interleaved."""
+
+
 @each_grain
 @each_scenario
 def test_the_shipped_worker_passes(scenario: str, grain: Grain) -> None:
@@ -35,7 +39,7 @@ def test_the_shipped_worker_passes(scenario: str, grain: Grain) -> None:
     schedules = 100 if grain is Grain.SEAM else 40
     report = explore(scenario, grain=grain, schedules=schedules, seed=11)
     assert (report.verdict, report.failure, report.schedules) == (Verdict.PASS, None, schedules)
-    assert report.orders > 1
+    assert report.orders > 10 or scenario in FEW_ORDERS
     assert report.traces is not None
     assert report.traces >= report.orders
     assert (report.mode, report.exhausted, report.strategy) == (Mode.SAMPLED, False, "portfolio")
@@ -44,25 +48,21 @@ def test_the_shipped_worker_passes(scenario: str, grain: Grain) -> None:
 
 @each_defect
 def test_each_defect_is_found_and_its_token_is_the_run(defect: Defect) -> None:
-    """Within its number of schedules; and the token replays to the same log and the same property."""
-    report = explore(
-        defect.scenario, defect=defect.id, grain=defect.grain, schedules=defect.schedules, seed=2
-    )
-    assert report.failure is not None, f"{defect.id} was not found"
-    again = replay(report.failure.token)
-    assert (again.digest, again.property) == (report.failure.digest, report.failure.property)
-    assert (again.defect, again.scenario, again.same_source) == (defect.id, defect.scenario, True)
+    """Well within its number of schedules; its token is short, and replays to the same log and property.
 
-
-@each_defect
-def test_what_a_defect_breaks_the_shipped_worker_keeps(defect: Defect) -> None:
-    """The very schedule that shows the defect shows nothing on the worker without it."""
+    With the seed of the audit, so this is what it prints.  And the very schedule that shows the
+    defect shows nothing on the worker without it.
+    """
     report = explore(
         defect.scenario, defect=defect.id, grain=defect.grain, schedules=defect.schedules, seed=1
     )
-    assert report.failure is not None
+    assert report.failure is not None, f"{defect.id} was not found"
+    assert 3 * report.failure.schedule <= defect.schedules
     assert len(report.failure.token) <= 64
     schedule = decode(report.failure.token)
+    again = replay(report.failure.token)
+    assert (again.digest, again.property) == (report.failure.digest, report.failure.property)
+    assert (again.defect, again.scenario, again.same_source) == (defect.id, defect.scenario, True)
     with Bench(scenario_named(defect.scenario), grain=defect.grain) as bench:
         assert tell(bench, schedule.deviations, omit=schedule.omitted).run.findings == []
         assert tell(bench, schedule.deviations).run.findings == []
