@@ -236,7 +236,7 @@ EVERYTHING = Scenario(
             count=1_500,
             arrivals=Poisson(mean=2 * MS),
             service=ExponentialService(mean=5 * MS),
-            timeout=20 * MS,
+            timeout=10 * MS,
             faults=Faults(
                 raises=Fraction(1, 20),
                 hangs=Fraction(1, 500),
