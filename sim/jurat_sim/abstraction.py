@@ -41,7 +41,7 @@ class Abstraction:
         queues = range(1, 1 + machine.config.queues)
         self._limited = machine.config.burst is not None
         self._queue_limited = tuple([machine.config.burst_of(queue) is not None for queue in queues])
-        self._peak = 0
+        self._peak: int = core.threads_wanted
         self._drained = False
         self._grace_spent = False
 
