@@ -328,7 +328,9 @@ class RealThreads(RuleBasedStateMachine):
         while todo:
             state = todo.pop()
             following = {
-                after for label, after in self.rules_of.successors(state) if label in BY_ITSELF and after != state
+                after
+                for label, after in self.rules_of.successors(state)
+                if label in BY_ITSELF and after != state
             }
             if not following:
                 rest.add(state)
@@ -402,7 +404,9 @@ class RealThreads(RuleBasedStateMachine):
         edge = edges[pick % len(edges)]
         number = next(
             number
-            for number, (old, new) in enumerate(zip(edge.before.reason, edge.after.reason, strict=True), start=1)
+            for number, (old, new) in enumerate(
+                zip(edge.before.reason, edge.after.reason, strict=True), start=1
+            )
             if old != new
         )
         if edge.after.reason[number - 1] == "parent":

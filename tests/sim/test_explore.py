@@ -28,7 +28,9 @@ each_grain = pytest.mark.parametrize("grain", Grain)
 each_defect = pytest.mark.parametrize("defect", LIFECYCLE_DEFECTS, ids=[d.id for d in LIFECYCLE_DEFECTS])
 
 
-FEW_ORDERS = {"callbacks_race", "weights_race", *(it.name for it in SCENARIOS.values() if it.punctual)}
+FEW_ORDERS = {"callbacks_race", "weights_race"} | {
+    it.name for it in SCENARIOS.values() if it.punctual or it.duel
+}
 """Scenarios in which the events come in a few orders only, however the threads are interleaved."""
 
 
