@@ -129,6 +129,70 @@ FAULTS: tuple[Fault, ...] = (
         expects="breaks handles: status and attempts",
     ),
     Fault(
+        check="searches",
+        says="the worker cancels without the lock",
+        file="worker/jurat/_steps.py",
+        before=(
+            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
+            "    record = (event,)\n"
+            "    gates: Iterable[Any] = NO_GATES\n"
+            "    room: Iterable[Gate] = NO_GATES\n"
+            "    crowd: list[Gate] = []\n"
+            "    steward = None\n"
+            "    with core.lock:\n"
+        ),
+        after=(
+            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
+            "    record = (event,)\n"
+            "    gates: Iterable[Any] = NO_GATES\n"
+            "    room: Iterable[Gate] = NO_GATES\n"
+            "    crowd: list[Gate] = []\n"
+            "    steward = None\n"
+            "    if True:\n"
+        ),
+        expects="cancel_or_complete at the grain of the access",
+    ),
+    Fault(
+        check="accesses",
+        says="the worker cancels without the lock",
+        file="worker/jurat/_steps.py",
+        before=(
+            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
+            "    record = (event,)\n"
+            "    gates: Iterable[Any] = NO_GATES\n"
+            "    room: Iterable[Gate] = NO_GATES\n"
+            "    crowd: list[Gate] = []\n"
+            "    steward = None\n"
+            "    with core.lock:\n"
+        ),
+        after=(
+            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
+            "    record = (event,)\n"
+            "    gates: Iterable[Any] = NO_GATES\n"
+            "    room: Iterable[Gate] = NO_GATES\n"
+            "    crowd: list[Gate] = []\n"
+            "    steward = None\n"
+            "    if True:\n"
+        ),
+        expects="cancel_or_complete: ",
+    ),
+    Fault(
+        check="repeats",
+        says="the worker reads a real clock when it accepts a task",
+        file="worker/jurat/_worker.py",
+        before="        now = core.now()\n        extras = None\n",
+        after='        now = __import__("time").monotonic_ns()\n        extras = None\n',
+        expects="nondeterminism",
+    ),
+    Fault(
+        check="guided",
+        says="the worker drains to finish what waits when it was asked to cancel it",
+        file="worker/jurat/_steps.py",
+        before="core.pending_cancel = True",
+        after="core.pending_cancel = False",
+        expects="two-plain",
+    ),
+    Fault(
         check="timing",
         says="the worker grants twice the grace",
         file="worker/jurat/_steps.py",
@@ -221,11 +285,35 @@ def _mutants() -> Sequence[str]:
 def _conformance() -> Sequence[str]:
     """A few schedules of each scenario, and one defect of the catalogue."""
     from .exploring import campaigns, hunts  # noqa: PLC0415 - only this check needs the bench
+
+    campaigns.BUDGETS["default"] = dict.fromkeys(campaigns.BUDGETS["default"], 150)
+    campaigns.MEETINGS_OWED = False
+    hunts.HUNTED = hunts.HUNTED[:1]
+    return _part("campaigns", "hunts")
+
+
+def _repeats() -> Sequence[str]:
+    """A few runs made again, in this process and on threads."""
+    from .exploring import repeats  # noqa: PLC0415
+
+    repeats.IN_OTHER_PROCESSES = ()
+    return _part("repeats")
+
+
+def _guided() -> Sequence[str]:
+    """The worker led along a small graph."""
+    from .exploring import guided  # noqa: PLC0415
+
+    guided.NAMES["default"] = ("two-plain",)
+    guided.LEAST_EDGES = 0
+    return _part("guided")
+
+
+def _part(*names: str) -> Sequence[str]:
+    """The link from the worker to the rule, with these of its parts."""
     from .links import conformance  # noqa: PLC0415
 
-    conformance.PARTS = (campaigns, hunts)
-    campaigns.BUDGETS["default"] = dict.fromkeys(campaigns.BUDGETS["default"], 150)
-    hunts.HUNTED = hunts.HUNTED[:1]
+    conformance.PARTS = tuple(import_module(f".exploring.{name}", __package__) for name in names)
     return _whole("conformance")
 
 
@@ -258,6 +346,10 @@ CHECKS: Mapping[str, Callable[[], Sequence[str]]] = {
     "mutants": _mutants,
     "arithmetic": lambda: _whole("arithmetic"),
     "conformance": _conformance,
+    "searches": lambda: _part("searches"),
+    "accesses": lambda: _part("accesses"),
+    "repeats": _repeats,
+    "guided": _guided,
     "timing": lambda: _whole("timing"),
     "log": lambda: _whole("log"),
     "evidence": _evidence,

@@ -15,9 +15,8 @@ from jurat_audit.exploring import accesses, campaigns, guided, hunts, repeats, s
 from jurat_audit.link import PROFILES, Verdict
 from jurat_audit.links import conformance, timing
 from jurat_audit.progress import Silent
-from jurat_sim import coverage, explore, replay
+from jurat_sim import explore, replay
 from jurat_sim.build import Patch
-from jurat_sim.coverage import SITUATIONS
 from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS, Defect
 from jurat_sim.races import detect
 from jurat_sim.scenarios import SCENARIOS, Scenario
@@ -49,8 +48,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     duel = {"submit_or_stop": SCENARIOS["submit_or_stop"]}
     monkeypatch.setattr(jobs, "PROCESSES", 1)
     monkeypatch.setattr(campaigns, "SCENARIOS", _some(8))
-    monkeypatch.setattr(campaigns, "IMPOSSIBLE", dict.fromkeys(SITUATIONS, "too small a profile to ask"))
-    monkeypatch.setattr(coverage, "IMPOSSIBLE", dict.fromkeys(SITUATIONS, "too small a profile to ask"))
+    monkeypatch.setattr(campaigns, "MEETINGS_OWED", False)
     monkeypatch.setitem(campaigns.BUDGETS, "default", {Grain.SEAM: 20, Grain.ACCESS: 5})
     monkeypatch.setattr(searches, "SCENARIOS", duel)
     monkeypatch.setitem(searches.PREEMPTIONS, "default", 0)
@@ -120,7 +118,7 @@ def test_what_it_answers_does_not_depend_on_how_many_processes_there_are(
 def test_a_situation_that_was_not_seen_fails_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
     """What met what is counted, and each gap is a problem by name."""
     only(monkeypatch, campaigns)
-    monkeypatch.setattr(coverage, "IMPOSSIBLE", {})
+    monkeypatch.setattr(campaigns, "MEETINGS_OWED", True)
     monkeypatch.setattr(campaigns, "SCENARIOS", _some(100))
     result = _conformance()
     assert result.verdict is Verdict.FAIL

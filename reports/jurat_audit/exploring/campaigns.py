@@ -31,6 +31,9 @@ BUDGETS: dict[str, dict[Grain, int]] = {
 WEIGHTS = {Grain.SEAM: 1, Grain.ACCESS: 6}
 """How much work a schedule is."""
 
+MEETINGS_OWED = True
+"""Whether a situation that can occur and was never seen is a problem."""
+
 LIMITS = (
     (
         "The schedules of the campaigns are a seeded sample of those that exist; the searches say of which "
@@ -71,7 +74,8 @@ def part(profile: Profile, answers: Sequence[tuple[Report, dict[Any, int]]]) -> 
     coverage.runs = sum(report.schedules for report in reports)
     problems = [line for report in reports for line in told(report)]
     problems += [f"it cannot be that {it}, and it was seen" for it in coverage.contradictions]
-    problems += [f"it was never seen that {it}" for it in coverage.missing]
+    if MEETINGS_OWED:
+        problems += [f"it was never seen that {it}" for it in coverage.missing]
     schedules = sum(report.schedules for report in reports)
     orders = sum(report.orders for report in reports)
     failed = sum(report.verdict is not Verdict.PASS for report in reports)
