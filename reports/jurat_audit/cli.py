@@ -268,6 +268,12 @@ def explore(
         str | None, typer.Option(help="Seed this defect of the catalogue, such as D01.")
     ] = None,
     grain: Annotated[str, typer.Option(help="Where threads may be switched: seam or access.")] = "seam",
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="Who chooses: portfolio, random, reluctant, urw, pct, preemptions:N, delays:N or dpor."
+        ),
+    ] = "portfolio",
     replay: Annotated[str | None, typer.Option(metavar="TOKEN", help="Show this interleaving again.")] = None,
     full: Annotated[bool, typer.Option("--full", help="With --replay: every step.")] = False,
     backend: Annotated[
@@ -293,7 +299,13 @@ def explore(
             "name a scenario, or a token with --replay; jurat explore --list names the scenarios"
         )
     return command.explored(
-        scenario, schedules=schedules, seed=seed, defect=defect, grain=grain, as_json=json
+        scenario,
+        schedules=schedules,
+        seed=seed,
+        defect=defect,
+        grain=grain,
+        strategy=strategy,
+        as_json=json,
     )
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from jurat_sim.defects import DEFECTS, defect_named
 from jurat_sim.errors import BenchError, UnknownGrain
-from jurat_sim.explore import Mode, Report, Verdict
+from jurat_sim.explore import Mode, Report, Verdict, strategy_named
 from jurat_sim.explore import explore as run_schedules
 from jurat_sim.explore import replay as run_again
 from jurat_sim.scenarios import SCENARIOS, scenario_named
@@ -43,7 +43,14 @@ def _said() -> Iterator[None]:
 
 
 def explored(
-    scenario: str, *, schedules: int, seed: int, defect: str | None, grain: str, as_json: bool
+    scenario: str,
+    *,
+    schedules: int,
+    seed: int,
+    defect: str | None,
+    grain: str,
+    strategy: str,
+    as_json: bool,
 ) -> int:
     """Run so many schedules and say what came of them."""
     with _said():  # before anything is shown
@@ -52,11 +59,18 @@ def explored(
             defect_named(defect)
         if grain not in set(Grain):
             raise UnknownGrain(grain)
+        strategy_named(strategy, Grain(grain), seed)
     with _said(), shown("explore", sys.stderr) as progress:
         progress.step(scenario if defect is None else f"{scenario} with {defect}")
         progress.total(schedules)
         report = run_schedules(
-            scenario, defect=defect, grain=grain, schedules=schedules, seed=seed, advance=progress.advance
+            scenario,
+            defect=defect,
+            grain=grain,
+            strategy=strategy,
+            schedules=schedules,
+            seed=seed,
+            advance=progress.advance,
         )
     if as_json:
         sys.stdout.write(canonical_json(asdict(report)))

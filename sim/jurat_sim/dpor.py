@@ -35,8 +35,10 @@ over, and each is treated as if it raced with i.
 
 **What this rests on.**  Between two switch points the code may read and write fields that no monitor is
 told of.  The reduction is sound only if all of these are protected, that is without data races, which a
-detector of data races must say, and not this search.  Readings of the clock must commute: the runtime's
-tick must be zero.  And letting time pass must always be an option.
+detector of data races must say, and not this search.  A race that is meant is one too: who looks at a field
+before taking the lock takes another way if it looks late, and a run in which it does may be missed.
+Readings of the clock must commute: the runtime's tick must be zero.  Letting time pass must always be an
+option.  And threads must not draw random numbers, which they would do from one stream.
 
 **Termination.**  A run has at most as many steps as the step bound, and a state has finitely many enabled
 threads.  Each end of a run adds to the sleep set of the deepest state with something left to try, a set

@@ -45,6 +45,7 @@ def jurat(*arguments: str, before: str = "", **environment: str) -> subprocess.C
         (("explore", "no_such_scenario"), "unknown scenario: no_such_scenario"),
         (("explore", "submit_races_stop", "--defect", "D99"), "unknown defect: D99"),
         (("explore", "submit_races_stop", "--grain", "sand"), "unknown grain: sand"),
+        (("explore", "submit_races_stop", "--strategy", "luck"), "unknown strategy: luck"),
         (("explore", "submit_races_stop", "--schedules", "0"), "--schedules"),
         (("explore", "submit_races_stop", "--schedules", "many"), "--schedules"),
         (("explore", "submit_races_stop", "--replay", "v1.A"), "takes no scenario"),
@@ -177,6 +178,13 @@ def test_the_clean_worker_passes_and_the_words_say_sampled() -> None:
     done = jurat("explore", "drain_with_stuck_task", "--schedules", "50")
     assert done.returncode == 0
     assert "they are a sample" in done.stdout
+
+
+def test_a_search_that_is_cut_short_has_a_status_of_its_own() -> None:
+    """Nothing was found, and nothing follows."""
+    done = jurat("explore", "submit_races_stop", "--strategy", "dpor", "--schedules", "20")
+    assert done.returncode == 3
+    assert "undetermined: the search was cut short" in done.stdout
 
 
 def test_scenarios_and_defects_are_listed() -> None:
