@@ -15,7 +15,9 @@ threads), `runtime` (choices), `monitor` (who looks on), `strategies` (who choos
 `grain` (copies of the worker: patched, or with a switch point before each access), `stage` and
 `scenarios` (what is run), `checks` (what must hold), `bench` (one run), `explore`, `shrink`,
 `story`, `tokens` (many runs, and the one that fails), `defects` (what must be found), `timing`
-(how long things take).
+(how long things take).  Beside them `edges` drives every step of the specification's graph, with
+`abstraction` (which state a worker is in), `stepping` and `directing` (leading it to another), `passes`,
+`tours` and `schedules` (by which way, and when).
 
 Nothing here is part of the product: the worker imports none of it.
 """

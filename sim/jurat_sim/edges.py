@@ -150,6 +150,7 @@ def drive(
     *,
     defect: Defect | None = None,
     rounds: int = ROUNDS,
+    wanderings: int = WANDERINGS,
     seed: int = 1,
     advance: Callable[[int], None] | None = None,
 ) -> Report:
@@ -159,12 +160,15 @@ def drive(
     ----------
     defect: seeded in the worker, to see that it is found.
     rounds: how often what was missed is tried again.
+    wanderings: how many runs are left to chance, to see that no edge is met that should not exist.
     seed: what the other ways are drawn from.
     advance: told now and then how many more edges were driven.
     """
     patches = () if defect is None else defect.patches
     name = "clean" if defect is None else defect.id
-    return _Drive(Graph(machine), load(name=name, patches=patches).package, seed, advance).run(rounds)
+    return _Drive(Graph(machine), load(name=name, patches=patches).package, seed, advance).run(
+        rounds, wanderings
+    )
 
 
 class _Drive:
@@ -182,13 +186,13 @@ class _Drive:
         self.walks = self.wanderings = self.sections = 0
         self.problems: list[str] = []
 
-    def run(self, rounds: int) -> Report:
+    def run(self, rounds: int, wanderings: int) -> Report:
         graph = self.graph
         with Stepper() as stepper:
             for number in range(rounds):
                 if self.left and not self.problems:
                     self._round(stepper, number)
-            self._wander(stepper)
+            self._wander(stepper, wanderings)
         unproducible = graph.unproducible()
         if not self.problems:
             self.problems += [f"not driven: {_told(graph.edge(edge))}" for edge in sorted(self.left)]
@@ -263,10 +267,10 @@ class _Drive:
             self.sections += lead.sections
         return lead
 
-    def _wander(self, stepper: Stepper) -> None:
+    def _wander(self, stepper: Stepper, wanderings: int) -> None:
         """Runs that are left to chance: callers, functions, threads and time."""
         retention = self.graph.machine.config.retention
-        while self.wanderings < WANDERINGS and not self.problems:
+        while self.wanderings < wanderings and not self.problems:
             self.wanderings += 1
             draw = Random(derive(self.seed, -self.wanderings))
             instants = Instants(permit_ns=_some_time(draw), grace_ns=_some_time(draw))

@@ -1,10 +1,10 @@
 """Tours: walks through a state graph that take all its edges, many in each walk.
 
-`Graph` has the states and edges of a configuration, and its nodes: each a state together with the place of
-the steward (`passes`), since only the two decide what can be taken next.  `Planner` finds the walks, greedily:
+`Graph` has the states and edges of a configuration, and its nodes: each a state with the place of the
+steward (`passes`), since only the two decide what can be taken next.  `Planner` finds the walks, greedily:
 the shallowest edge that is left, by a shortest way, and then on along edges that are left, as long as there
-are any.  The least number of walks that take all edges is known (each node that has more edges out of it than
-into it begins so many); the greedy ones are about a quarter more.
+are any.  So many walks are needed at least: for each state, as many as it has more edges out than in.  The
+greedy ones are about a quarter more.
 
 Prior art: the transition tours of Naito and Tsunoyama (1981); path covers of a graph.
 """
@@ -164,7 +164,7 @@ class Planner:
         return edge is not None and edge in self.left and edge not in planned and edge not in self.failed
 
     def _following(self, node: int, planned: set[int]) -> Step | None:
-        """A step that is left, rather one with many behind it; or one to where there is a step that is left."""
+        """A step that is left, rather one with many behind it; or one to where a step is left."""
         out = self.graph.out
         mine = [step for step in out[node] if self._is_left(step, planned)]
         if mine:

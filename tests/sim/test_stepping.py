@@ -78,19 +78,19 @@ def test_a_section_is_known_before_it_is_entered() -> None:
 
 def test_a_run_that_is_over_takes_no_step() -> None:
     """Whoever wants one is told how it ended."""
+    threads: list[BenchThread] = []
+
+    def describe(runtime: BenchRuntime) -> None:
+        threads.append(runtime.spawn(runtime.pause, "a", "a toy"))
+        threads.append(runtime.spawn(runtime.gate().wait, "b"))
+
     with Stepper() as stepper:
-
-        def describe(runtime: BenchRuntime) -> None:
-            gate = runtime.gate()
-            for name in "ab":
-                runtime.spawn(runtime.pause if name == "a" else gate.wait, name, *(["here"] * (name == "a")))
-
         stepper.start(describe)
+        stepper.go(threads[0])
         with pytest.raises(RunEnded, match="stuck: b waits at gate"):
-            while True:
-                stepper.go(stepper.ready[0])
-        with pytest.raises(RunEnded):
-            stepper.go(stepper.ready[0])
+            stepper.go(threads[0])
+        with pytest.raises(RunEnded, match="has ended"):
+            stepper.go(threads[0])
 
 
 def test_a_run_may_be_left_where_it_is_and_another_begun() -> None:
