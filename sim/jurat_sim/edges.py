@@ -28,7 +28,6 @@ graphs (Wang et al., EuroSys 2023).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from jurat_spec.lifecycle import Config, Terms
@@ -38,7 +37,7 @@ from jurat_spec.view import Lifecycle
 from .build import load
 from .directing import OFFERED, Directed, Edge, Instants, Mismatch, Way
 from .passes import BEYOND, BEYOND_REASON, REASONS, START
-from .randomness import derive
+from .randomness import SplitMix64, derive
 from .schedules import best_schedule
 from .stepping import RunEnded, Stepper
 from .tours import Graph, Planner
@@ -215,7 +214,7 @@ class _Drive:
 
     def _round(self, stepper: Stepper, number: int) -> None:
         """Try each edge that is left, by the shortest ways first, by ways that are drawn later."""
-        draw = Random(derive(self.seed, number)) if number else None
+        draw = SplitMix64(derive(self.seed, number)) if number else None
         planner = Planner(self.graph, self.left, draw)
         for edge in planner.goals():
             if edge in self.left and edge not in planner.failed:
@@ -272,7 +271,7 @@ class _Drive:
         retention = self.graph.machine.config.retention
         while self.wanderings < wanderings and not self.problems:
             self.wanderings += 1
-            draw = Random(derive(self.seed, -self.wanderings))
+            draw = SplitMix64(derive(self.seed, -self.wanderings))
             instants = Instants(permit_ns=_some_time(draw), grace_ns=_some_time(draw))
             instants.age_ns = _some_time(draw) if retention else None
             lead = self._make(stepper, instants, _Roaming(self.graph, instants, draw).lead)
@@ -283,7 +282,7 @@ class _Drive:
         """How many steps were taken."""
         graph = self.graph
         here = START
-        choose = Random(derive(self.seed, self.walks)).randrange
+        choose = SplitMix64(derive(self.seed, self.walks)).below
         for position, (step, instant) in enumerate(zip(steps, schedule.at, strict=False)):
             there = graph.nodes[step.node][1]
             moves = (here.section, here.number) != (there.section, there.number)
@@ -313,15 +312,15 @@ def _told(edge: Edge) -> str:
     return f"{edge} from {edge.before}"
 
 
-def _some_time(draw: Random) -> int:
+def _some_time(draw: SplitMix64) -> int:
     """From a microsecond to a second, each order of magnitude as likely as the next."""
-    return int(1_000 * 10 ** draw.randrange(7))
+    return int(1_000 * 10 ** draw.below(7))
 
 
 class _Roaming:
     """A run in which callers and functions do what they may, at any time, and any thread goes on."""
 
-    def __init__(self, graph: Graph, instants: Instants, draw: Random) -> None:
+    def __init__(self, graph: Graph, instants: Instants, draw: SplitMix64) -> None:
         self._graph = graph
         self._instants = instants
         self._draw = draw
@@ -330,15 +329,15 @@ class _Roaming:
         """Make the run."""
         draw = self._draw
         for _ in range(WANDERING_STEPS):
-            deviations = [draw.randrange(3) for _ in range(draw.randrange(12))]
-            rests = lead.run(deviations, draw.choice((None, draw.randrange(30))))
+            deviations = [draw.below(3) for _ in range(draw.below(12))]
+            rests = lead.run(deviations, (None, draw.below(30))[draw.below(2)])
             steps = self._graph.rule.successors(lead.state)
             offered = [Edge(lead.state, label, after) for label, after in steps if label in OFFERED]
-            if rests and (not offered or draw.randrange(4) == 0):
+            if rests and (not offered or draw.below(4) == 0):
                 lead.sleep_until(lead.now_ns + _some_time(draw))
             elif offered:
                 self._tell_times(lead)
-                lead.begin(draw.choice(offered), draw.randrange)
+                lead.begin(offered[draw.below(len(offered))], draw.below)
         lead.run()
         lead.check()
 

@@ -20,9 +20,9 @@ from .directing import Edge, Rule
 from .passes import BEYOND, START, Place, Stewarded
 
 if TYPE_CHECKING:
-    from random import Random
-
     from jurat_spec.view import Lifecycle, State
+
+    from .randomness import SplitMix64
 
 __all__ = ["Graph", "Planner", "Step"]
 
@@ -92,14 +92,14 @@ class Graph:
                 kinds[edge.label if edge.before in reached else BEYOND] += 1
         return dict(sorted(kinds.items()))
 
-    def parents(self, draw: Random | None) -> list[tuple[int, Step] | None]:
+    def parents(self, draw: SplitMix64 | None) -> list[tuple[int, Step] | None]:
         """For each node the last step of a way to it: the shortest, or one that was drawn."""
         parents: list[tuple[int, Step] | None] = [None] * len(self.nodes)
         found = [True, *[False] * (len(self.nodes) - 1)]
         frontier = deque([0])
         while frontier:
             if draw is not None:  # the one that is drawn changes places with the last, which is taken
-                place = draw.randrange(len(frontier))
+                place = draw.below(len(frontier))
                 frontier[place], frontier[-1] = frontier[-1], frontier[place]
             node = frontier.popleft() if draw is None else frontier.pop()
             for step in self.out[node]:
@@ -113,7 +113,7 @@ class Graph:
 class Planner:
     """Finds walks that take edges that are left."""
 
-    def __init__(self, graph: Graph, left: set[int], draw: Random | None) -> None:
+    def __init__(self, graph: Graph, left: set[int], draw: SplitMix64 | None) -> None:
         self.graph = graph
         self.left = left
         self.draw = draw
@@ -129,7 +129,7 @@ class Planner:
     def walk(self, goal: int) -> list[Step]:
         """The way to this edge, and on along edges that are left; with all loops that are left on the way."""
         takers = self.graph.takers[goal]
-        node, last = takers[0] if self.draw is None else takers[self.draw.randrange(len(takers))]
+        node, last = takers[0] if self.draw is None else takers[self.draw.below(len(takers))]
         way = [last]
         while (parent := self._parents[node]) is not None:
             node, step = parent

@@ -95,15 +95,17 @@ def test_a_run_that_is_over_takes_no_step() -> None:
 
 def test_a_run_may_be_left_where_it_is_and_another_begun() -> None:
     """Many runs with one stepper; an error of whoever looks on comes out, and ends the run."""
+
+    def look(thread: BenchThread) -> None:
+        raise ValueError(thread.name)
+
     with Stepper() as stepper:
         for _ in range(50):
             two = _Two()
             stepper.start(two.describe)
             stepper.go(two.threads[1])
-
-        def look(thread: BenchThread) -> None:
-            raise ValueError(thread.name)
-
+        two = _Two()
+        stepper.start(two.describe)
         stepper.on_step = look
         with pytest.raises(ValueError, match="a"):
             stepper.go(two.threads[0])
