@@ -17,7 +17,8 @@ nothing is left), `traces` (which runs are the same), `build` and `grain` (copie
 patched, or with a switch point before each access), `stage` and `scenarios` (what is run), `checks`
 (what must hold), `races` (what nothing orders), `bench` (one run), `explore`, `shrink`, `story`,
 `tokens` (many runs, and the one that fails), `coverage` (what has met what), `determinism` (that
-nothing else decides), `edges` (the worker led along the rule), `defects` (what must be found),
+nothing else decides), `edges` (the worker led along the rule, with `abstraction`, `stepping`,
+`directing`, `passes`, `tours` and `schedules`), `defects` (what must be found),
 `mutation` (what else could be), `timing` and `simulate` (how long things take), `testing` (all this
 in tests of your own).
 

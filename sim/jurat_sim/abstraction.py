@@ -57,7 +57,8 @@ class Abstraction:
         self._drained = self._drained or phase == "draining"
         if phase == "stopping":
             self._grace_spent = core.grace_over_ns <= now_ns
-        status, attempts, reason, executing, overdue, attempt_over = [], [], [], [], [], []
+        status: list[Any] = []
+        attempts, reason, executing, overdue, attempt_over = [], list[Any](), [], [], []
         running = [seat.task for seat in core.seats if seat.task is not None]
         registry = core.registry
         for number in self._numbers:

@@ -40,7 +40,18 @@ if TYPE_CHECKING:
     from .runtime import BenchRuntime
     from .stepping import Section, Stepper
 
-__all__ = ["FAR_NS", "TIME", "Directed", "Edge", "Instants", "Mismatch", "Rule", "Way", "concerned"]
+__all__ = [
+    "FAR_NS",
+    "OFFERED",
+    "TIME",
+    "Directed",
+    "Edge",
+    "Instants",
+    "Mismatch",
+    "Rule",
+    "Way",
+    "concerned",
+]
 
 FAR_NS = 10**18
 """An instant, or a length of time, that no run comes to."""
@@ -183,6 +194,7 @@ _AFTERWARDS = ("remind", "call_herald", "call_follower")
 """Sections in which whoever has taken a step tells others of it."""
 _SECTIONS = {"sweep": "shutdown_cancel", "due": "become_due", "late": "expire", "tidy": "evict"}
 """The functions that have the sections of these places; the others have their names."""
+_TOLD = frozenset({"shutdown_cancel", "become_due", "expire", "abandon"})
 _STEWARDS = ("BecomeDue", "DrainDeadline", "Evict", "ShutdownCancel", "Abandon", "Stopped")
 
 
@@ -231,6 +243,7 @@ class Directed:
         self.worker = self._build(runtime)
         self._core = self.worker._core
         self._stepper.lock = self._core.lock
+        self._stepper.told = _TOLD
         self._abstraction = Abstraction(self._core, self._machine)
         self._client = runtime.spawn(self._obey, "client")
         self._anchor = runtime.spawn(self._stay, "anchor")
@@ -276,9 +289,7 @@ class Directed:
 
     @property
     def _queues(self) -> tuple[str, ...]:
-        return tuple(
-            ["default", *[f"queue {number}" for number in range(2, 1 + self._machine.config.queues)]]
-        )
+        return ("default", *[f"queue {number}" for number in range(2, 1 + self._machine.config.queues)])
 
     def _obey(self) -> None:
         """The client's life."""
@@ -419,7 +430,7 @@ class Directed:
         return number is not None and number not in self._outcomes
 
     def _finish(self, thread: BenchThread) -> None:
-        """After a section: permits are spent, gates are opened, and a function that was started is entered."""
+        """After a section: permits are spent, gates opened, and a function that was started is entered."""
         self._settle(thread)
         while self._blind and thread.ready:
             self._stepper.go(thread)
@@ -455,39 +466,42 @@ class Directed:
         section = self._stepper.section(thread)
         if section is None:
             return None
+        name, task, seat = section
+        if name in ("shutdown_cancel", "expire", "become_due"):
+            return self._coming_to(task, name)
         core, now = self._core, self._runtime.now_ns
         phase = core.phase.value
-        name, task, seat = section
-        if name == "attend":
-            over = phase == "draining" and core.drain_over_ns is not None and core.drain_over_ns <= now
-            return ("DrainDeadline", 0) if over else None
-        if name == "rest":
-            ended = core.ended == core.admitted and phase in ("draining", "stopping")
-            return ("Stopped", 0) if ended else None
-        if name == "abandon":
-            runs = seat.task is not None and seat.task._status.value == "running"
-            return ("Abandon", seat.task._number) if runs else None
-        if name == "evict":
-            if not core.kept_count or phase == "stopped":
-                return None
-            oldest = core.kept[core.kept_head]
-            over = core.keep_ns is not None and oldest._ended_ns + core.keep_ns <= now
-            over = over or core.kept_count > core.keep
-            return ("Evict", oldest._number) if over and oldest._status.value != "abandoned" else None
-        if name not in ("shutdown_cancel", "expire", "become_due"):
-            return None
-        status, number = task._status.value, task._number
-        overdue = task._extras is not None and task._extras.deadline_ns <= now
-        if name == "become_due":
-            due = (status == "scheduled" and phase == "open") or (status == "retrying" and core.starting)
-            return ("BecomeDue", number) if due else None
-        if status not in WAITING:
-            return None
-        if name == "expire":
-            return ("Expire", number) if overdue else None
-        if not core.starting or (status == "scheduled" and phase != "open"):
-            return ("Expire" if overdue else "ShutdownCancel", number)
-        return None
+        label, number = None, 0
+        match name:
+            case "attend" if phase == "draining" and core.drain_over_ns is not None:
+                label = "DrainDeadline" if core.drain_over_ns <= now else None
+            case "rest" if phase in ("draining", "stopping"):
+                label = "Stopped" if core.ended == core.admitted else None
+            case "abandon" if seat.task is not None and seat.task._status.value == "running":
+                label, number = "Abandon", seat.task._number
+            case "evict" if core.kept_count and phase != "stopped":
+                oldest = core.kept[core.kept_head]
+                old = core.keep_ns is not None and oldest._ended_ns + core.keep_ns <= now
+                if old and oldest._status.value != "abandoned":
+                    label, number = "Evict", oldest._number
+        return None if label is None else (label, number)
+
+    def _coming_to(self, task: Any, name: str) -> tuple[str, int] | None:
+        """The same, of a section that is about one task."""
+        core, status = self._core, task._status.value
+        is_open = core.phase.value == "open"
+        overdue = task._extras is not None and task._extras.deadline_ns <= self._runtime.now_ns
+        label = None
+        match name:
+            case "become_due":
+                due = (status == "scheduled" and is_open) or (status == "retrying" and core.starting)
+                label = "BecomeDue" if due else None
+            case "expire" if status in WAITING:
+                label = "Expire" if overdue else None
+            case "shutdown_cancel" if status in WAITING:
+                if not core.starting or (status == "scheduled" and not is_open):
+                    label = "Expire" if overdue else "ShutdownCancel"
+        return None if label is None else (label, task._number)
 
     # Recipes --------------------------------------------------------------------------------------
 
@@ -682,14 +696,14 @@ class Directed:
                 return lambda: worker.submit(_nothing)
             case "Cancel" | "RequestCancel":
                 if after.reason[number - 1] == "parent":
-                    return lambda: self._tokens[number].cancel()
-                return lambda: self._handles[number].cancel()
+                    return self._tokens[number].cancel  # type: ignore[no-any-return]
+                return self._handles[number].cancel  # type: ignore[no-any-return]
             case "BeginDrain":
                 deadline = self._instants.drain_deadline_ns
                 until = None if deadline is None else _span(max(0, deadline - self._runtime.now_ns))
                 return lambda: worker.drain(pending=after.pending, deadline=until)
             case "StopNow":
-                return lambda: worker.stop_now()
+                return worker.stop_now  # type: ignore[no-any-return]
             case "Pause" | "Resume":
                 (which,) = before.paused ^ after.paused
                 queue = None if which == 0 else self._queues[which - 1]
@@ -707,7 +721,7 @@ class Directed:
         raise AssertionError(f"nobody knows how to {label}")
 
     def _due(self, number: int, attempts: int) -> int:
-        """The instant of a task's time, or of its next attempt: if none is planned, just before its deadline."""
+        """The instant of its time, or of its next attempt; if none is planned, just before its deadline."""
         latest = self._instants.deadlines.get(number, FAR_NS) - 1_000
         return min(self._instants.due.get((number, attempts), latest), latest)
 
@@ -761,6 +775,12 @@ def _without_permits(state: State) -> State:
 
 
 _BACK = ("Complete", "AcknowledgeCancel", "TimeOut", "TimeOutRetry", "Retry", "Fail", "LateReturn")
+OFFERED = (
+    *_BACK,
+    *("Submit", "RejectClosed", "Cancel", "RequestCancel"),
+    *("BeginDrain", "StopNow", "Pause", "Resume", "Resize", "SetRate", "SetWeight", "SetRetention"),
+)
+"""What may be begun at any time: whatever has happened when it is done, the rule knows what to say of it."""
 _REFUSALS = {
     "RejectKeyConflict": "KeyConflict",
     "RejectIdUsed": "IdInUse",

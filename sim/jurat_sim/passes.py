@@ -53,6 +53,15 @@ class Place(NamedTuple):
     """A function has returned, and the section that records it goes on to start the next task."""
 
 
+_SECTIONS = {
+    "DrainDeadline": "attend",
+    "ShutdownCancel": "sweep",
+    "Abandon": "abandon",
+    "BecomeDue": "due",
+    "Evict": "tidy",
+    "Stopped": "rest",
+}
+"""The section for each step that only the steward takes."""
 START = Place("attend")
 GONE = Place("gone")
 Move: TypeAlias = "tuple[str | None, State, Place]"
@@ -82,66 +91,68 @@ class Stewarded:
 
     def _step(self, state: State, place: Place, label: str, after: State) -> Iterator[Move]:
         number = min(concerned(state, after), default=0)
-        section, here = place.section, place.number
-        match label:
-            case "DrainDeadline":
-                if section == "attend":
-                    yield from _arrive(label, after, self._sweep(after, 0, _Pass()))
-                return
-            case "ShutdownCancel":
-                if (section, here) == ("sweep", number):
-                    yield from _arrive(label, after, self._sweep(after, here, _of(place)))
-                return
-            case "Abandon":
-                if section == "abandon":
-                    yield from _arrive(label, after, self._abandon(after, _of(place)))
-                return
-            case "BecomeDue":
-                if (section, here) == ("due", number):
-                    yield from _arrive(label, after, self._answer(after, _of(place)))
-                return
-            case "Evict":
-                if section == "tidy" and state.phase != "stopped" and state.status[number - 1] != "abandoned":
-                    yield from _arrive(label, after, self._tidy(after, _of(place)))
-                return
-            case "Stopped":
-                if section == "rest":
-                    yield label, after, GONE
-                return
-            case "Expire" if (section, here) == ("late", number):
-                yield from _arrive(label, after, self._answer(after, _of(place)))
-            case "Expire" if (section, here) == ("sweep", number):
-                yield from _arrive(label, after, self._sweep(after, here, _of(place)))
-            case "Start" if self._is_in_the_way(state, number):
-                return
-        sweeping, unseen = place.sweeping, place.unseen
-        if section != "gone":
-            sweeping = sweeping or _asks_for_sweep(label, after)
-        if section not in ("attend", "gone") and label in ("Submit", "Retry", "TimeOutRetry"):
+        here = place.number in (0, number)
+        section = _SECTIONS.get(label)
+        if section is not None or (label == "Expire" and place.section in ("late", "sweep")):
+            if here and place.section == (section or place.section) and self._does(state, label, number):
+                for there in self._onward(after, place):
+                    yield label, after, there
+            if section is not None:
+                return  # nobody else does it
+        if label == "Start" and self._is_in_the_way(state):
+            return
+        yield label, after, self._meanwhile(place, label, number, after)
+
+    def _does(self, state: State, label: str, number: int) -> bool:
+        """Whether the section does it, where the specification says that it may."""
+        return label != "Evict" or (state.phase != "stopped" and state.status[number - 1] != "abandoned")
+
+    def _meanwhile(self, place: Place, label: str, number: int, after: State) -> Place:
+        """The place of a steward that somebody else's step finds there."""
+        if place.section == "gone":
+            return place
+        sweeping = place.sweeping or _asks_for_sweep(label, after)
+        unseen = place.unseen
+        if place.section != "attend" and label in ("Submit", "Retry", "TimeOutRetry"):
             unseen |= {number}
         joined = label == "Complete" and self.fast
-        yield label, after, place._replace(sweeping=sweeping, unseen=unseen, joined=joined)
+        return place._replace(sweeping=sweeping, unseen=unseen, joined=joined)
 
     def _moves(self, state: State, place: Place) -> Iterator[Place]:
-        """Where the steward gets to without a step."""
-        here = _of(place)
+        """Where the steward gets to without a step: past a section that would do nothing."""
+        number = place.number
         match place.section:
             case "attend":
-                over = state.phase == "stopping" and state.grace_spent
-                begun = _Pass(abandoning=over)
+                begun = _Pass(abandoning=state.phase == "stopping" and state.grace_spent)
                 yield from self._sweep(state, 0, begun) if place.sweeping else self._abandon(state, begun)
-            case "sweep" if not self._is_doomed(state, place.number):
-                yield from self._sweep(state, place.number, here)
-            case "due" if not self._may_become_due(state, place.number):
-                yield from self._answer(state, here)
-            case "late" if state.status[place.number - 1] not in WAITING:
-                yield from self._answer(state, here)
+            case "sweep" if not self._is_doomed(state, number):
+                yield from self._onward(state, place)
+            case "due" if not self._may_become_due(state, number):
+                yield from self._onward(state, place)
+            case "late" if state.status[number - 1] not in WAITING:
+                yield from self._onward(state, place)
             case "tidy":
-                yield from self._rest(state, here)
+                yield from self._rest(state, _of(place))
             case "rest" if not self._is_over(state):
                 yield START._replace(sweeping=place.sweeping)
 
     # Where a pass goes on -------------------------------------------------------------------------
+
+    def _onward(self, state: State, place: Place) -> Iterator[Place]:
+        """Where a pass goes on after the section of this place."""
+        here = _of(place)
+        match place.section:
+            case "attend":
+                return self._sweep(state, 0, _Pass())  # what it has done there asks for a sweep
+            case "sweep":
+                return self._sweep(state, place.number, here)
+            case "abandon":
+                return self._abandon(state, here)
+            case "tidy":
+                return self._tidy(state, here)
+            case "rest":
+                return iter((GONE,))
+        return self._answer(state, here)
 
     def _sweep(self, state: State, last: int, here: _Pass) -> Iterator[Place]:
         """To the next task that waits, in order of admission; when there is none, onward."""
@@ -194,8 +205,8 @@ class Stewarded:
         status = state.status[number - 1]
         return status in ("scheduled", "retrying") and not self._is_doomed(state, number)
 
-    def _is_in_the_way(self, state: State, number: int) -> bool:
-        """Whether who looks for this task comes across one whose deadline has passed, and expires it first."""
+    def _is_in_the_way(self, state: State) -> bool:
+        """Whether who looks for a task to start comes across one that is overdue, and expires it first."""
         terms = self.machine.terms
         for other in self._numbers:
             if state.status[other - 1] == "queued" and state.overdue[other - 1]:
@@ -219,11 +230,6 @@ class _Pass(NamedTuple):
     sweeping: bool = False
     abandoning: bool = False
     unseen: frozenset[int] = frozenset()
-
-
-def _arrive(label: str, after: State, places: Iterator[Place]) -> Iterator[Move]:
-    for there in places:
-        yield label, after, there
 
 
 def _of(place: Place) -> _Pass:

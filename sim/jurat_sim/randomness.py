@@ -33,6 +33,10 @@ class SplitMix64:
         """A number in [0, 1) with 53 random bits."""
         return (self.next() >> 11) / (1 << 53)
 
+    def below(self, size: int) -> int:
+        """One of the first whole numbers, as many as `size`, which is small."""
+        return self.next() % size
+
     def bytes(self, size: int) -> bytes:
         """As many random bytes."""
         return b"".join(self.next().to_bytes(8, "little") for _ in range(-(-size // 8)))[:size]

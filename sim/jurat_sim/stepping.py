@@ -71,6 +71,8 @@ class Stepper:
         """Told after each step who took it.  What it raises ends the run, and comes out of `go`."""
         self.lock: object = None
         """The lock for whose sections `section` answers."""
+        self.told: frozenset[str] = frozenset()
+        """The functions for which `section` says what they are about to do it to."""
         self._sections: dict[BenchThread, Section] = {}
         self._ready: Sequence[BenchThread] = ()
         self._chosen = 0
@@ -168,8 +170,9 @@ class Stepper:
                 frame = frame.f_back
             assert frame.f_back is not None  # noqa: S101 - by somebody
             frame = frame.f_back
-            local = frame.f_locals
-            self._sections[me] = Section(frame.f_code.co_name, local.get("task"), local.get("seat"))
+            name = frame.f_code.co_name
+            local = frame.f_locals if name in self.told else {}
+            self._sections[me] = Section(name, local.get("task"), local.get("seat"))
         if self.on_step is not None:
             self.on_step(me)
         self._ready = ready
