@@ -34,7 +34,9 @@ Prior art: shuttle (https://github.com/awslabs/shuttle), CHESS, Loom.
 
 from __future__ import annotations
 
+from bisect import insort
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from .clock import WALL_EPOCH_NS, Clock
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 STEP_BOUND = 5_000
 """Steps after which a run is cut short, unless the scenario says otherwise."""
 
+_name = attrgetter("name")
 _SPAWNED, _PAUSE, _ACCESS = Operation.SPAWNED, Operation.PAUSE, Operation.ACCESS
 
 _PATIENCE = 64
@@ -262,12 +265,7 @@ class BenchRuntime:
         if thread.ready:
             return
         thread.ready = True
-        ready = self._ready
-        name = thread.name
-        place = len(ready)
-        while place and ready[place - 1].name > name:
-            place -= 1
-        ready.insert(place, thread)
+        insort(self._ready, thread, key=_name)
 
     def sleep(self, thread: BenchThread, timeout_ns: int) -> None:
         """This thread cannot go on before its timer fires, unless it is woken."""
