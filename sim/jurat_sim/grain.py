@@ -66,10 +66,25 @@ from .runtime import BenchRuntime
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+
+
+class _Kind(dict[type, bool]):
+    """Whether the values of a type are of this kind.  Looked up, since an isinstance of many costs ten times that."""
+
+    def __init__(self, *types: type) -> None:
+        self._types = types
+
+    def __missing__(self, asked: type) -> bool:
+        self[asked] = found = issubclass(asked, self._types)
+        return found
+
+
 _VALUES = (int, float, complex, str, bytes, timedelta, type(None))
-_FIXED = (*_VALUES, tuple, frozenset, range)
 _SEAM = (BenchLock, BenchGate, BenchThread, BenchRuntime)
-_CONSTANT_ATTRIBUTES = (*_VALUES, ModuleType, EnumType, *_SEAM)
+_IS_VALUE = _Kind(*_VALUES)
+_IS_FIXED = _Kind(*_VALUES, tuple, frozenset, range)
+_IS_SEAM = _Kind(*_SEAM)
+_HAS_CONSTANT_ATTRIBUTES = _Kind(*_VALUES, ModuleType, EnumType, *_SEAM)
 
 CONTENT = "[]"
 """The one field of a container: whatever is in it."""
@@ -128,7 +143,7 @@ class Points:
 
     def load(self, place: int, of: Any) -> Any:
         """Before an attribute is read."""
-        if not isinstance(of, _CONSTANT_ATTRIBUTES) and self._access(place):
+        if not _HAS_CONSTANT_ATTRIBUTES[type(of)] and self._access(place):
             self._tell_field(place, of)
         return of
 
@@ -159,7 +174,7 @@ class Points:
 
     def whole(self, place: int, value: Any, left: Any = None) -> Any:
         """Before an operation that looks into a value, and into the one on its left."""
-        if not isinstance(value, _VALUES) and self._access(place):
+        if not _IS_VALUE[type(value)] and self._access(place):
             self._tell_content(place, left)
             self._tell_content(place, value)
         return value
@@ -173,20 +188,20 @@ class Points:
 
     def shell(self, place: int, value: Any) -> Any:
         """Before a truth test or an unpacking, which looks at the outermost container only."""
-        if not isinstance(value, _FIXED) and self._access(place):
+        if not _IS_FIXED[type(value)] and self._access(place):
             self._tell_content(place, value)
         return value
 
     def inplace(self, place: int, target: Any, value: Any) -> Any:
         """Before `target += value`, which may change the target itself."""
-        if (not isinstance(target, _VALUES) or not isinstance(value, _VALUES)) and self._access(place):
+        if (not _IS_VALUE[type(target)] or not _IS_VALUE[type(value)]) and self._access(place):
             self._tell_content(place, value, write=False)
             self._tell_content(place, target)
         return value
 
     def each(self, place: int, values: Any) -> Any:
         """Before each item is taken."""
-        return values if isinstance(values, _FIXED) else self._one_by_one(place, values, iter(values))
+        return values if _IS_FIXED[type(values)] else self._one_by_one(place, values, iter(values))
 
     def call(self, place: int, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Before a call, when its arguments are there."""
@@ -197,7 +212,7 @@ class Points:
     def _is_seen_inside(self, function: Any) -> bool:
         """What the call does has switch points of its own."""
         if isinstance(function, MethodType):
-            if isinstance(function.__self__, _SEAM):
+            if _IS_SEAM[type(function.__self__)]:
                 return True
             function = function.__func__
         if isinstance(function, FunctionType):
@@ -265,7 +280,7 @@ def _container(value: object) -> object | None:
     kind = type(value)
     if kind is list or kind is dict:
         return value
-    if kind in _VALUES:
+    if _IS_VALUE[kind]:
         return None
     if isinstance(value, KeysView | ValuesView | ItemsView):
         value = get_referents(value)[0]  # the mapping that it is a view of

@@ -34,8 +34,10 @@ Prior art: shuttle (https://github.com/awslabs/shuttle), CHESS, Loom.
 
 from __future__ import annotations
 
+from bisect import insort
 from enum import StrEnum
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from .carriers import Killed
 from .clock import WALL_EPOCH_NS, Clock
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 STEP_BOUND = 5_000
 """Steps after which a run is cut short, unless the scenario says otherwise."""
 
+_name = attrgetter("name")
 _SPAWNED, _PAUSE, _ACCESS = Operation.SPAWNED, Operation.PAUSE, Operation.ACCESS
 
 _PATIENCE = 64
@@ -85,6 +88,10 @@ class Strategy(Protocol):
 
         `default` is the option that the run-to-block default takes.  The threads' names
         and next operations may be read; nothing may be changed.
+
+        A strategy that will take the default for some time may have a field `patience`: for so
+        many choices from now on it need not be asked.  The runtime sets it to zero when it takes
+        that up, and may as well not.
         """
 
 
@@ -102,6 +109,9 @@ class BenchRuntime:
         seed: int = 0,
     ) -> None:
         self._choose = strategy.choose
+        self._patient: Any = strategy if hasattr(strategy, "patience") else None
+        self._unasked = 0
+        """Choices from now on for which the strategy takes the default."""
         self._pool = pool
         self._clock = Clock(tick_ns)
         self._time_is_a_choice = time_is_a_choice
@@ -197,7 +207,13 @@ class BenchRuntime:
         self.accesses += 1
         me.operation = _ACCESS
         me.object = place
-        self.decide(me)
+        if self._unasked and len(self._ready) > 1 and self.steps < self._step_bound and self.observe is None:
+            # As `decide` for a thread that goes on unasked, which at this grain is what mostly happens.
+            self._unasked -= 1
+            self.choices += 1
+            self.steps += 1
+        else:
+            self.decide(me)
         return self.monitor is not None
 
     @property
@@ -221,6 +237,8 @@ class BenchRuntime:
         """
         self._back = self._pool.here()
         self._pool.stock()
+        if self._patient is not None:
+            self._heed()
         self.decide(self.onlooker)
         for error in (self._broken, *(thread.error for thread in self.threads)):
             if error is not None and (error is self._broken or isinstance(error, KeyboardInterrupt)):
@@ -264,12 +282,7 @@ class BenchRuntime:
         if thread.ready:
             return
         thread.ready = True
-        ready = self._ready
-        name = thread.name
-        place = len(ready)
-        while place and ready[place - 1].name > name:
-            place -= 1
-        ready.insert(place, thread)
+        insort(self._ready, thread, key=_name)
 
     def sleep(self, thread: BenchThread, timeout_ns: int) -> None:
         """This thread cannot go on before its timer fires, unless it is woken."""
@@ -325,16 +338,22 @@ class BenchRuntime:
                 count = len(ready)
                 time = clock.pending > 0 and self._time_is_a_choice
                 if count > 1 or (time and count):
-                    default = ready.index(me) if me.ready else self._next_by_name(me)
-                    option = self._choose(ready, default, time)
                     choice = self.choices
                     self.choices = choice + 1
-                    if option != default:
-                        self.deviations.append((choice, option))
-                    if option == count:
-                        self._let_time_pass()
-                        continue
-                    chosen = ready[option]
+                    if self._unasked:
+                        self._unasked -= 1
+                        chosen = me if me.ready else ready[self._next_by_name(me)]
+                    else:
+                        default = ready.index(me) if me.ready else self._next_by_name(me)
+                        option = self._choose(ready, default, time)
+                        if self._patient is not None:
+                            self._heed()
+                        if option != default:
+                            self.deviations.append((choice, option))
+                        if option == count:
+                            self._let_time_pass()
+                            continue
+                        chosen = ready[option]
                 elif count:
                     chosen = ready[0]
                 elif clock.pending:
@@ -356,6 +375,11 @@ class BenchRuntime:
             if carrier is not None:
                 self.running = chosen
                 carrier.switch()
+
+    def _heed(self) -> None:
+        """Take up what the strategy says of the choices to come."""
+        self._unasked = self._patient.patience
+        self._patient.patience = 0
 
     def _next_by_name(self, me: BenchThread) -> int:
         """Among those that can go on, the one that follows this thread by name, cyclically."""

@@ -40,7 +40,10 @@ walk).  Prior art: the schedulers of shuttle and Coyote.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import mul
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -57,6 +60,10 @@ TIME = "(time)"
 """The name of time among the threads."""
 TIME_SHARE = 1 / 16
 """How often the random walks let time pass where it may, though threads could run."""
+
+
+_LONGEST = 64
+"""Choices in a row that a reluctant walk decides at once, at most."""
 
 
 class RunToBlock:
@@ -94,27 +101,48 @@ class RandomWalk:
 
 
 class Reluctant:
-    """The running thread goes on, except with a probability; then anybody may be next."""
+    """The running thread goes on, except with a probability; then anybody may be next.
+
+    How long it goes on is drawn at once, not choice by choice: the numbers of choices between two
+    departures are distributed geometrically, and independent.  So who chooses need not be asked
+    at every choice (`patience`).
+    """
 
     def __init__(self, seed: int, *, leave: float = 1 / 8, time_share: float = TIME_SHARE) -> None:
         self.name = f"reluctant 1/{round(1 / leave)}"
         self._seed = seed
-        self._leave = leave
         self._time_share = time_share
         self._numbers = Random()
         self._random = self._numbers.random
+        longer = list(accumulate([1 - leave] * _LONGEST, mul))
+        self._shorter = [1 - chance for chance in longer]
+        """By length, the chance that it goes on for no more choices than that."""
+        self.patience = 0
+        """Choices from now on for which it takes the default."""
+        self._leaves = False
 
     def begin(self, run: int) -> None:
         """Start the numbers of this run."""
         self._numbers.seed(derive(self._seed, run))
+        self._draw()
 
     def choose(self, ready: Sequence[BenchThread], default: int, time: bool) -> int:  # noqa: FBT001
         """The default, mostly."""
-        if self._random() >= self._leave:
+        if self.patience:
+            self.patience -= 1
+            return default
+        leaves = self._leaves
+        self._draw()
+        if not leaves:
             return default
         if time and self._random() < self._time_share:
             return len(ready)
         return int(self._random() * len(ready))
+
+    def _draw(self) -> None:
+        """How many choices until it leaves; or, if these are too many, until it draws again."""
+        self.patience = bisect_right(self._shorter, self._random())
+        self._leaves = self.patience < _LONGEST
 
 
 class UniformWalk:
