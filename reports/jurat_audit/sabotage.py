@@ -296,6 +296,8 @@ def _repeats() -> Sequence[str]:
     """A few runs made again, in this process and on threads."""
     from .exploring import repeats  # noqa: PLC0415
 
+    repeats.SCHEDULES["default"] = 3
+    repeats.FOLLOWED["default"] = 0
     repeats.IN_OTHER_PROCESSES = ()
     return _part("repeats")
 

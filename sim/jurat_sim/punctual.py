@@ -123,20 +123,26 @@ def deadlines_on_time(stage: Stage) -> None:
     """At the very instant of its deadline a task does not start, and is not cancelled: it is overdue.
 
     The only thread comes back at that instant, somebody cancels at that instant, and the steward
-    wakes for it: whoever comes first says the same.
+    wakes for it: whoever comes first says the same.  So once with tasks in the lane, once with
+    tasks that have a priority, and once with a drain at that instant that cancels what waits.
     """
     worker = stage.build_worker(threads=1, drain_deadline=None)
     worker.start()
 
-    def submitter() -> None:
-        busy = stage.submit(_sleep(BACKOFF_NS))
-        overdue = [stage.submit(succeed, deadline=BACKOFF_NS / S, priority=number) for number in (0, 0, 1, 1)]
+    def round_of(priority: int) -> tuple[Submission, Submission]:
+        stage.submit(_sleep(BACKOFF_NS))
+        tasks = [stage.submit(succeed, deadline=BACKOFF_NS / S, priority=priority) for _ in range(2)]
         stage.runtime.gate().wait_for(BACKOFF_NS)
-        overdue[1].handle.cancel()
-        overdue[3].handle.cancel()
-        wait_for(busy, *overdue)
-        stage.close(worker.drain())
-        _on_time(stage, "Expire", [BACKOFF_NS] * 4)
+        return tasks[0], tasks[1]
+
+    def submitter() -> None:
+        for priority in (0, 1):
+            one, other = round_of(priority)
+            other.handle.cancel()
+            wait_for(one, other)
+        round_of(0)
+        stage.close(worker.drain(pending="cancel"))
+        _on_time(stage, "Expire", [BACKOFF_NS * (1 + number // 2) for number in range(6)])
 
     stage.client("submitter", submitter)
 

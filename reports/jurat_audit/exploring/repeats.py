@@ -28,7 +28,7 @@ SCHEDULES = {"default": 10, "deep": 500}
 """Of each scenario, made twice at the seam."""
 FOLLOWED = {"default": 2, "deep": 50}
 """Of each scenario and grain, followed on threads."""
-IN_OTHER_PROCESSES = ("queues_race", "results_race", "tokens_race")
+IN_OTHER_PROCESSES: tuple[str, ...] = ("queues_race", "results_race", "tokens_race")
 """The scenarios that use the most names, sets and dictionaries."""
 SEED = 3
 
