@@ -55,7 +55,7 @@ class Budget:
 
 
 BUDGETS: dict[str, Budget] = {
-    "default": Budget(loads=1, tasks=3_000, defect_tasks=1_500, faults=1),
+    "default": Budget(loads=1, tasks=2_500, defect_tasks=1_500, faults=1),
     "deep": Budget(loads=20, tasks=100_000, defect_tasks=4_000, faults=20),
 }
 
