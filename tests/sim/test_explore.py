@@ -161,9 +161,9 @@ def test_progress_is_told() -> None:
 
 _DIGESTS = """
 from jurat_sim import explore
-for scenario in {scenarios}:
-    for grain, schedules in (("seam", 10), ("access", 4)):
-        report = explore(scenario, grain=grain, schedules=schedules, seed=3)
+for place, scenario in enumerate({scenarios}):
+    for grain in ("seam", "access") if place % 3 == 0 else ("seam",):
+        report = explore(scenario, grain=grain, schedules=10, seed=3)
         print(report.digest, report.traces, report.steps, report.choices, report.accesses)
 report = explore("submit_races_stop", defect="D20", schedules=2000)
 print(report.failure)
@@ -171,7 +171,10 @@ print(report.failure)
 
 
 def test_the_same_seed_is_the_same_campaign_whatever_the_hash_seed() -> None:
-    """Logs, counts, failure and token are the same under two PYTHONHASHSEEDs."""
+    """Logs, counts, failure and token are the same under two PYTHONHASHSEEDs.
+
+    Every third scenario at both grains: to load the worker at that of accesses takes longer than the runs.
+    """
     printed = set()
     for hash_seed in ("1", "4242"):
         code = _DIGESTS.format(scenarios=list(SCENARIOS))
