@@ -12,6 +12,7 @@ context switches or bytes, is given as it is.
     scale       what the worker does alone: a million tasks, and nothing at all
     child       one measurement, in a process of its own
     others      the same no-op work on other libraries, each in processes of its own
+    exploring   schedules a second: the bench of this project and two other explorers
     machine     the interpreters that are here, and what kind of machine this is
     measured    the file of the figures: its form, its check, and whether it is still about this source
     tables      the page that is made from that file

@@ -1,6 +1,7 @@
 """`make bench`: measure on every interpreter that is here, write the file and the page.
 
-    python -m benchmarks [--quick] [--others PYTHON]     measure everything
+    python -m benchmarks [--quick] [--others PYTHON] [--explorers PYTHON]     measure everything
+    python -m benchmarks --exploring [--explorers PYTHON]     measure exploring anew, and nothing else
     python -m benchmarks --tables                        only make the page again from the file
 
 The file and the page go to `docs/`; those of a smoke run (`--quick`), whose figures mean nothing, to
@@ -20,10 +21,20 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from . import machine, tables
+from . import exploring, machine, tables
 from .child import CORES
 from .figures import FIGURES, jobs
-from .measured import SCHEMA, MalformedMeasurement, Measured, is_current, parse, render, source_digest
+from .measured import (
+    SCHEMA,
+    MalformedMeasurement,
+    Measured,
+    explored_digest,
+    is_current,
+    is_explored,
+    parse,
+    render,
+    source_digest,
+)
 from .others import SYSTEMS
 from .samples import Summary, ratios
 
@@ -38,7 +49,12 @@ SMOKE = ROOT / "build" / "bench"
 
 OTHERS_TASKS = {False: 5_000, True: 500}
 OTHERS_ROUNDS = {False: 5, True: 1}
+EXPLORING_ROUNDS = {False: 5, True: 1}
+QUICKER = 20
+"""A smoke run explores so many times fewer schedules."""
 PATIENCE_S = 300
+ROOTS = ("worker", "spec", "sim", "")
+"""Where the packages are that a measurement may need."""
 
 
 class MeasurementFailed(Exception):
@@ -56,7 +72,7 @@ def ask(python: Path, module: str, *arguments: str) -> dict[str, Any]:
     MeasurementFailed: it ended without an answer, or took too long.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    environment["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT / "worker", ROOT)))
+    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / root) for root in ROOTS)
     try:
         ran = subprocess.run(
             [str(python), "-m", module, *arguments],
@@ -182,10 +198,39 @@ def _system(
     }
 
 
+# Exploring ------------------------------------------------------------------------------------------
+
+
+def measure_exploring(python: Path | None, *, quick: bool) -> dict[str, Any]:
+    """Each explorer on each case.  Without an environment that has the others, this project's alone."""
+    rows = []
+    for case in exploring.CASES:
+        for name, system in exploring.SYSTEMS.items():
+            answer: dict[str, Any] = {"version": "", "python": "", "per_second": None}
+            reason = None
+            if case not in system.cases:
+                reason = "it has nothing to do there"
+            elif python is None and not name.startswith("jurat"):
+                reason = "its environment was not named"
+            else:
+                schedules = max(1, system.schedules // QUICKER) if quick else system.schedules
+                asked = (name, case, str(schedules), str(EXPLORING_ROUNDS[quick]))
+                try:
+                    answer = ask(python or Path(sys.executable), "benchmarks.exploring", *asked)
+                except MeasurementFailed as failure:
+                    reason = str(failure)
+                tell(f"exploring  {name}, {case}: {reason or answer['per_second']['median']}")
+            must, aim = exploring.BOUNDS.get((name, case), (None, None))
+            rows.append(
+                {"system": name, "case": case, **answer, "must": must, "aim": aim, "not_measured": reason}
+            )
+    return {"source": explored_digest(ROOT), "rows": rows}
+
+
 # All of it ------------------------------------------------------------------------------------------
 
 
-def measure(*, quick: bool, others: Path | None) -> Measured:
+def measure(*, quick: bool, others: Path | None, explorers: Path | None) -> Measured:
     """The whole document.  The digest is taken first: what changes meanwhile was not measured."""
     source = source_digest(ROOT)
     figures, pythons = measure_figures(machine.interpreters(), quick=quick)
@@ -204,13 +249,14 @@ def measure(*, quick: bool, others: Path | None) -> Measured:
         "source": source,
         "figures": figures,
         "others": measure_others(others, quick=quick),
+        "exploring": measure_exploring(explorers, quick=quick),
     }
 
 
 def write_page(folder: Path) -> None:
     """Make the page of the file in this folder."""
     measured = parse((folder / "measured.json").read_text(encoding="utf-8"))
-    page = tables.page(measured, current=is_current(measured, ROOT))
+    page = tables.page(measured, current=is_current(measured, ROOT), explored=is_explored(measured, ROOT))
     (folder / "measured.md").write_text(page, encoding="utf-8")
     tell(f"{(folder / 'measured.md').relative_to(ROOT)}: {page.partition(':')[0].strip('*').lower()}")
 
@@ -223,14 +269,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--others", type=Path, metavar="PYTHON", help="an interpreter that has requirements/bench.txt"
     )
+    parser.add_argument(
+        "--explorers",
+        type=Path,
+        metavar="PYTHON",
+        help="one of 3.12 or later with frontrun and interleave-test",
+    )
+    parser.add_argument("--exploring", action="store_true", help="measure exploring anew, and nothing else")
     options = parser.parse_args(arguments)
     folder = SMOKE if options.quick else DOCS
     folder.mkdir(parents=True, exist_ok=True)
     try:
         if not options.tables:
             # Not resolved: a link out of a virtual environment leads out of the environment.
-            others = options.others and options.others.absolute()
-            text = render(measure(quick=options.quick, others=others))
+            others, explorers = (it and it.absolute() for it in (options.others, options.explorers))
+            if options.exploring:
+                kept = json.loads((folder / "measured.json").read_text(encoding="utf-8"))
+                text = render(kept | {"exploring": measure_exploring(explorers, quick=options.quick)})
+            else:
+                text = render(measure(quick=options.quick, others=others, explorers=explorers))
             parse(text)
             (folder / "measured.json").write_text(text, encoding="utf-8")
         write_page(folder)

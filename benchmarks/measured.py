@@ -11,6 +11,7 @@
     source      the digest of what was measured, and of what measured it (`source_digest`)
     figures     a list, one for each figure and version
     others      {"python": the version, "tasks": how many in a batch, "systems": a list}
+    exploring   {"source": the digest of what was explored and by what (`explored_digest`), "rows": a list}
 
 A figure is
 
@@ -30,6 +31,9 @@ at the ends.  The value of a ratio is the median of the rounds' ratios, not the 
 
 A system is {"name", "version", "us", "times", "not_measured"}: summaries of the microseconds per task and
 of how many times the worker's own that is, or null, null and why.
+
+A row of `exploring` is {"system", "case", "version", "python", "per_second", "must", "aim",
+"not_measured"}: a summary of schedules a second, or null and why.
 """
 
 from __future__ import annotations
@@ -45,10 +49,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["SCHEMA", "MalformedMeasurement", "Measured", "is_current", "parse", "render", "source_digest"]
+__all__ = [
+    "SCHEMA",
+    "MalformedMeasurement",
+    "Measured",
+    "explored_digest",
+    "is_current",
+    "is_explored",
+    "parse",
+    "render",
+    "source_digest",
+]
 
 SCHEMA = 1
 SOURCES = ("benchmarks/*.py", "worker/jurat/*.py")
+EXPLORED = ("benchmarks/exploring.py", "sim/jurat_sim/*.py", "spec/jurat_spec/*.py", "worker/jurat/*.py")
 
 Measured = dict[str, Any]
 """A document that `parse` has checked."""
@@ -71,8 +86,17 @@ class MalformedMeasurement(Exception):
 
 def source_digest(root: Path) -> str:
     """SHA-256 over the names and contents of the worker's and the benchmarks' modules, sorted by name."""
+    return _digest_of(root, SOURCES)
+
+
+def explored_digest(root: Path) -> str:
+    """The same over the worker, the rule, the bench and what measures how fast it explores."""
+    return _digest_of(root, EXPLORED)
+
+
+def _digest_of(root: Path, patterns: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    paths = {path.relative_to(root).as_posix(): path for pattern in SOURCES for path in root.glob(pattern)}
+    paths = {path.relative_to(root).as_posix(): path for pattern in patterns for path in root.glob(pattern)}
     for name, path in sorted(paths.items()):
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{content}  {name}\n".encode())
@@ -82,6 +106,11 @@ def source_digest(root: Path) -> str:
 def is_current(measured: Measured, root: Path) -> bool:
     """Whether the figures are of the source as it stands."""
     return bool(measured["source"] == source_digest(root))
+
+
+def is_explored(measured: Measured, root: Path) -> bool:
+    """Whether the speeds of exploring are of the source as it stands."""
+    return bool(measured["exploring"]["source"] == explored_digest(root))
 
 
 # Writing --------------------------------------------------------------------------------------------
@@ -96,6 +125,8 @@ def render(measured: Measured) -> str:
         elif key == "others":
             head = json.dumps({name: value[name] for name in ("python", "tasks")})
             text = f'{head[:-1]}, "systems": {_lines(value["systems"])}}}'
+        elif key == "exploring":
+            text = f'{{"source": {json.dumps(value["source"])}, "rows": {_lines(value["rows"])}}}'
         else:
             text = json.dumps(value, ensure_ascii=False)
         parts.append(f"{json.dumps(key)}: {text}")
@@ -132,10 +163,12 @@ def parse(text: str) -> Measured:
             "source": _digest,
             "figures": _list_of(_figure),
             "others": _others,
+            "exploring": _exploring,
         },
     )
     _each_once("figures", [(row["id"], row["python"]) for row in found["figures"]])
     _each_once("others", [row["name"] for row in found["others"]["systems"]])
+    _each_once("exploring", [(row["system"], row["case"]) for row in found["exploring"]["rows"]])
     checked: Measured = found
     return checked
 
@@ -202,6 +235,28 @@ def _system(where: str, value: Any) -> None:
     )
     for name in ("us", "times"):
         _value_or_reason(where, value[name], value["not_measured"])
+
+
+def _exploring(where: str, value: Any) -> None:
+    _object(where, value, {"source": _digest, "rows": _list_of(_explorer)})
+
+
+def _explorer(where: str, value: Any) -> None:
+    _object(
+        where,
+        value,
+        {
+            "system": _a(str),
+            "case": _a(str),
+            "version": _a(str),
+            "python": _a(str),
+            "per_second": _maybe(_summary),
+            "must": _maybe(_number),
+            "aim": _maybe(_number),
+            "not_measured": _maybe(_a(str)),
+        },
+    )
+    _value_or_reason(where, value["per_second"], value["not_measured"])
 
 
 def _summary(where: str, value: Any) -> None:

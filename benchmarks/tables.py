@@ -51,7 +51,19 @@ The table says what such a task costs, not which is better."""
 _VERDICTS = ("kept", "aim", "reached")
 
 
-def page(measured: Measured, *, current: bool) -> str:
+EXPLORING = """\
+Schedules a second on one core, run and checked; each round of a system lasts about a second.  The worker
+is the same for all of them.  The bench at its coarse grain switches threads at operations on locks, gates
+and threads, at its fine one before each access to shared state as well, and holds every run against the rule
+and all other checks of a scenario.  The other two control `threading`, which the worker's seam is made of
+for them; they switch at bytecode instructions or at lines of the worker's source, on threads of the operating
+system, and check that the log conforms to the rule.  DPOR looks for one schedule of each class, and all
+others draw them at random."""
+
+EXPLORED_ANEW = "These have **EXPIRED**: the bench, the rule or the worker has changed since."
+
+
+def page(measured: Measured, *, current: bool, explored: bool) -> str:
     """The whole page, as Markdown."""
     machine = measured["machine"]
     blocks = [
@@ -87,6 +99,10 @@ def page(measured: Measured, *, current: bool) -> str:
         "## Beside other libraries",
         OTHERS,
         _others(measured["others"]),
+        "## Exploring schedules",
+        *([] if explored else [EXPLORED_ANEW]),
+        EXPLORING,
+        _exploring(measured["exploring"]["rows"]),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -147,6 +163,24 @@ def _others(others: dict[str, Any]) -> str:
     ]
     columns = (f"{_number(others['tasks'])} no-op tasks on {others['python']}", "version", "us per task")
     return _table((*columns, "times the worker's"), rows)
+
+
+def _exploring(rows: Iterable[dict[str, Any]]) -> str:
+    columns = ("case", "explorer", "version", "CPython", "schedules a second", "at least", *_VERDICTS)
+    return _table(
+        columns,
+        [
+            (
+                row["case"],
+                row["system"],
+                row["version"],
+                row["python"],
+                _value(row["per_second"], row["not_measured"]),
+                *_verdicts(row | {"value": row["per_second"], "sense": "at least"}),
+            )
+            for row in rows
+        ],
+    )
 
 
 # Cells ----------------------------------------------------------------------------------------------

@@ -31,5 +31,14 @@ from .explore import Mode, Replayed, Report, Verdict, explore, replay
 from .tokens import Grain
 
 __all__ = [
-    "Backend", "BadToken", "BenchError", "Grain", "Mode", "Replayed", "Report", "Verdict", "explore", "replay",
-]  # fmt: skip
+    "Backend",
+    "BadToken",
+    "BenchError",
+    "Grain",
+    "Mode",
+    "Replayed",
+    "Report",
+    "Verdict",
+    "explore",
+    "replay",
+]

@@ -67,9 +67,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-
 class _Kind(dict[type, bool]):
-    """Whether the values of a type are of this kind.  Looked up, since an isinstance of many costs ten times that."""
+    """Whether the values of a type are of this kind: an isinstance of many costs ten times a look-up."""
 
     def __init__(self, *types: type) -> None:
         self._types = types

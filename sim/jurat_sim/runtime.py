@@ -322,7 +322,7 @@ class BenchRuntime:
 
     # Decisions ---------------------------------------------------------------------------------
 
-    def decide(self, me: BenchThread) -> None:
+    def decide(self, me: BenchThread) -> None:  # noqa: C901, PLR0912 - in one frame, see below
         """Who takes the next step: go there.  Returns when it is `me`.
 
         In one frame, since every step of every run passes here.

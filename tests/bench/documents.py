@@ -34,6 +34,20 @@ def figure(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def explorer(**changes: Any) -> dict[str, Any]:
+    """An explorer on a case, with changes."""
+    return {
+        "system": "jurat, seam",
+        "case": "submit racing stop",
+        "version": "",
+        "python": "3.12.1",
+        "per_second": summary(9_000, low=7_000, high=10_000),
+        "must": 8_000,
+        "aim": 15_000,
+        "not_measured": None,
+    } | changes
+
+
 def document(**changes: Any) -> dict[str, Any]:
     """Two figures, one of which could not be measured, and two systems, likewise."""
     return {
@@ -64,4 +78,5 @@ def document(**changes: Any) -> dict[str, Any]:
                 },
             ],
         },
+        "exploring": {"source": DIGEST, "rows": [explorer()]},
     } | changes

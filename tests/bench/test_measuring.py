@@ -116,7 +116,7 @@ def test_what_fails_is_a_row_with_its_reason(monkeypatch: pytest.MonkeyPatch) ->
     answer = {"python": "3.11.7", "figures": {"noop": {"value": summary, "parts": {"worker": summary}}}}
     monkeypatch.setattr(command, "ask", fake({"noop": answer}))
     monkeypatch.setattr(machine, "interpreters", lambda: {"3.11": Path("python"), "3.12": None})
-    measured = parse(render(command.measure(quick=True, others=None)))
+    measured = parse(render(command.measure(quick=True, others=None, explorers=None)))
     reasons = {(row["id"], row["python"]): row["not_measured"] for row in measured["figures"]}
     assert reasons["noop", "3.11"] is None
     assert reasons["noop", "3.12"] == "there is no CPython 3.12 here"

@@ -9,7 +9,7 @@ from tests.bench.documents import document, figure, summary
 
 def lines(**changes: object) -> list[str]:
     """The lines of the page of a document."""
-    return page(document(**changes), current=True).splitlines()
+    return page(document(**changes), current=True, explored=True).splitlines()
 
 
 def row(title: str, **changes: object) -> list[list[str]]:
@@ -20,7 +20,8 @@ def row(title: str, **changes: object) -> list[list[str]]:
 
 def test_the_first_line_says_whether_it_is_current() -> None:
     """The rest of the page is the same."""
-    current, expired = (page(document(), current=current).splitlines() for current in (True, False))
+    pages = (page(document(), current=current, explored=True) for current in (True, False))
+    current, expired = (text.splitlines() for text in pages)
     assert (current[0], expired[0]) == (CURRENT, EXPIRED)
     assert "EXPIRED" in EXPIRED
     assert current[1:] == expired[1:]
