@@ -2,11 +2,11 @@
 
     make deep
 
-runs the links that gain from more time under the profile `deep`: the models, their equivalence
-and the arithmetic.  What it finds is written to `reports/deep/` and committed, since it takes too
+runs the links that gain from more time under the profile `deep`: the models, their equivalence,
+the arithmetic, a million schedules of the worker and ten million simulated events.  What it finds is written to `reports/deep/` and committed, since it takes too
 long to be made again with every change.  So it may be about other sources than the report that
 shows it, and it carries a digest.  The digest is that of the subject, restricted to the files on
-which these links depend (`DEPENDS`): a change of a page's style or of the bench does not touch
+which these links depend (`DEPENDS`): a change of a page's style does not touch
 what was searched here.  If it is another than that of the present sources, the campaign is
 *expired*: it is shown, it counts as no evidence, and it does not change the verdict.  While it is
 current, a campaign that failed is a check that does not hold, and fails the audit that shows it;
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .link import LinkResult
     from .subject import Subject
 
-LINKS = ("model", "equivalence", "arithmetic")
+LINKS = ("model", "equivalence", "arithmetic", "conformance", "timing")
 """The links that are part of it, in the order of the chain."""
 
 SCHEMA_VERSION = 1
@@ -43,9 +43,10 @@ DEPENDS = (
     "requirements/",
     "spec/",
     "tla/",
-    "worker/jurat/_arithmetic",
+    "sim/",
+    "worker/jurat/",
 )
-"""Beginnings of the paths on which those links depend: rule, models, arithmetic, tools and this audit."""
+"""Beginnings of the paths on which those links depend: rule, models, worker, bench, tools and this audit."""
 
 DRAWS = (
     "reports/jurat_audit/cli.py",

@@ -85,8 +85,8 @@ def test_a_campaign_about_these_sources_is_current(tmp_path: Path) -> None:
         ("spec/jurat_spec/lifecycle.py", deep.State.EXPIRED),
         ("worker/jurat/_arithmetic.py", deep.State.EXPIRED),
         ("reports/jurat_audit/tlc.py", deep.State.EXPIRED),
-        ("worker/jurat/_steps.py", deep.State.CURRENT),
-        ("sim/jurat_sim/stage.py", deep.State.CURRENT),
+        ("worker/jurat/_steps.py", deep.State.EXPIRED),
+        ("sim/jurat_sim/stage.py", deep.State.EXPIRED),
         ("reports/jurat_audit/templates/audit.css", deep.State.CURRENT),
     ],
 )
