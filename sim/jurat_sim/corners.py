@@ -181,17 +181,17 @@ def caps_race(stage: Stage) -> None:
 def weights_race(stage: Stage) -> None:
     """Two queues share one thread by weight, and the weights change while both have tasks.
 
-    The worker is paused until all are there, or until a drain begins.
+    The worker is paused until all are there, or until a drain begins.  One of them is cancelled while it
+    waits in the lane, and while somebody waits for it.
     """
     queues = [stage.jurat.Queue("default"), stage.jurat.Queue("side")]
     worker = stage.build_worker(threads=1, queues=queues, drain_deadline=None)
     worker.pause()
-    for _ in range(3):
-        stage.submit(succeed)
-        stage.submit(succeed, queue="side")
+    tasks = [stage.submit(succeed, queue=queue) for _ in range(3) for queue in ("default", "side")]
     worker.start()
 
     def operator() -> None:
+        tasks[2].handle.cancel()
         worker_is_open(stage, lambda: worker.set_weight("side", 3))
         worker_is_open(stage, worker.resume)
         worker_is_open(stage, lambda: worker.set_weight("default", 2))
@@ -199,6 +199,10 @@ def weights_race(stage: Stage) -> None:
     def closer() -> None:
         stage.close(worker.drain())
 
+    def asker() -> None:
+        wait_for(tasks[2])
+
+    stage.client("asker", asker)
     stage.client("closer", closer)
     stage.client("operator", operator)
 
