@@ -28,6 +28,7 @@ from jurat_sim.build import load
 from jurat_sim.defects import defect_named
 from jurat_sim.directing import Directed, Edge, Instants, Mismatch, Rule
 from jurat_sim.stepping import Stepper
+from jurat_spec import lifecycle
 from jurat_spec.lifecycle import Config, Terms
 from jurat_spec.replay import replay
 from jurat_spec.view import Lifecycle
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 UNREACHED = 9  # a cap
+LIVE = frozenset(lifecycle.LIVE)
 OWED = frozenset({"Start", "Expire", "ShutdownCancel", "Abandon", "Stopped"})
 """What the worker does without being asked, as soon as it may."""
 
@@ -111,6 +113,11 @@ class VirtualTime(RuleBasedStateMachine):
             Edge(state, label, after) for label, after in self.rules_of.successors(state) if label in labels
         ]
 
+    @property
+    def may_end(self) -> bool:
+        """Enough was submitted for a shutdown to meet something: else it would often be all there is."""
+        return self.lead.state.admitted >= len(self.rules_of.machine.terms) - 1
+
     def take(self, pick: int, how: int, *labels: str) -> None:
         """Begin one of these steps, and let the threads run."""
         edges = self.edges(*labels)
@@ -139,6 +146,7 @@ class VirtualTime(RuleBasedStateMachine):
         self.instants.due[number, 0] = self.lead.now_ns + after * MS
         self.take(pick, how, "Submit")
 
+    @precondition(lambda self: not LIVE.isdisjoint(self.lead.state.status))
     @precondition(lambda self: self.edges("RejectClosed", "RejectFull", "RejectIdUsed"))
     @rule(pick=PICK, how=HOW)
     def reject(self, pick: int, how: int) -> None:
@@ -179,20 +187,20 @@ class VirtualTime(RuleBasedStateMachine):
         """Somebody cancels a task, or its parent is cancelled."""
         self.take(pick, how, "Cancel", "RequestCancel")
 
-    @precondition(lambda self: self.edges("BeginDrain"))
+    @precondition(lambda self: self.may_end and self.edges("BeginDrain"))
     @rule(pick=PICK, how=HOW, after=SOON)
     def begin_drain(self, pick: int, how: int, after: int) -> None:
         """Nothing more is accepted."""
         self.instants.drain_deadline_ns = self.lead.now_ns + after * MS
         self.take(pick, how, "BeginDrain")
 
-    @precondition(lambda self: self.edges("StopNow"))
+    @precondition(lambda self: self.may_end and self.edges("StopNow"))
     @rule(pick=PICK, how=HOW)
     def stop_now(self, pick: int, how: int) -> None:
         """What runs is asked to come back."""
         self.take(pick, how, "StopNow")
 
-    @precondition(lambda self: self.edges("Pause", "Resume", "Resize"))
+    @precondition(lambda self: self.lead.state.admitted and self.edges("Pause", "Resume", "Resize"))
     @rule(pick=PICK, how=HOW)
     def operate(self, pick: int, how: int) -> None:
         """What an operator does."""
@@ -237,7 +245,7 @@ def _in_virtual_time(package: Any, machine: Lifecycle, examples: int, steps: int
 
 
 @pytest.mark.parametrize(
-    ("machine", "examples", "steps"), [(IN_THE_LANE, 120, 20), (CHOSEN, 80, 25)], ids=["lane", "chosen"]
+    ("machine", "examples", "steps"), [(IN_THE_LANE, 300, 30), (CHOSEN, 200, 30)], ids=["lane", "chosen"]
 )
 def test_what_the_rule_allows_is_what_the_worker_does_in_virtual_time(
     machine: Lifecycle, examples: int, steps: int
@@ -252,7 +260,7 @@ def test_a_seeded_defect_is_found_and_made_small(defect: str) -> None:
     seeded = defect_named(defect)
     package = load(name=f"stateful {defect}", patches=seeded.patches).package
     with pytest.raises((Mismatch, AssertionError)) as found:
-        _in_virtual_time(package, replace(IN_THE_LANE, terms=IN_THE_LANE.terms[::-2]), 300, 12)
+        _in_virtual_time(package, replace(IN_THE_LANE, terms=IN_THE_LANE.terms[::-2]), 1_000, 12)
     told = [line for note in found.value.__notes__ for line in note.splitlines() if line.startswith("state.")]
     assert 2 <= len(told) <= 8, told
     schedules = [int(how) for line in told for how in re.findall(r"how=(\d+)", line)]
@@ -435,7 +443,7 @@ class RealThreads(RuleBasedStateMachine):
             self.handles[number].cancel()
         self.settle([edge])
 
-    @precondition(lambda self: self.edges("BeginDrain"))
+    @precondition(lambda self: self.state.admitted > 1 and self.edges("BeginDrain"))
     @rule(pick=PICK)
     def begin_drain(self, pick: int) -> None:
         """Nothing more is accepted."""
@@ -444,7 +452,7 @@ class RealThreads(RuleBasedStateMachine):
         self.worker.drain(pending=edge.after.pending)
         self.settle([edge])
 
-    @precondition(lambda self: self.edges("StopNow"))
+    @precondition(lambda self: self.state.admitted > 1 and self.edges("StopNow"))
     @rule()
     def stop_now(self) -> None:
         """What runs is asked to come back."""
