@@ -61,7 +61,10 @@ class Build:
 def load(
     package: str = "jurat", *, name: str = "clean", patches: Sequence[Patch] = (), grain: Grain = Grain.SEAM
 ) -> Build:
-    """The package with these changes.  The same name is loaded again as a fresh copy.
+    """The package with these changes.
+
+    With patches, the same name is loaded again as a fresh copy; without any, a build is made once and
+    shared, as the package itself is.
 
     Raises
     ------
@@ -73,6 +76,8 @@ def load(
     if not patches and grain is Grain.SEAM:
         return Build(package=importlib.import_module(package), points=None, digest=digest)
     private = f"_jurat_sim_{package}_{name}_{grain}"
+    if not patches and (known := _unpatched.get((private, digest))) is not None:
+        return known
     _forget(private)
     points = Points(private) if grain is Grain.ACCESS else None
     finder = _Finder(private, folder, patches, points, name)
@@ -85,7 +90,14 @@ def load(
                 importlib.import_module(f"{private}.{file.stem}")
     finally:
         sys.meta_path.remove(finder)
-    return Build(package=sys.modules[private], points=points, digest=digest)
+    build = Build(package=sys.modules[private], points=points, digest=digest)
+    if not patches:
+        _unpatched[private, digest] = build
+    return build
+
+
+_unpatched: dict[tuple[str, str], Build] = {}
+"""Builds that nothing was changed in, by private name and digest."""
 
 
 def source_of(module: str, package: str = "jurat") -> str:

@@ -451,7 +451,7 @@ def _results(stage: Stage) -> Iterator[Finding]:
     for number, listener in enumerate(stage.listeners):
         yield from _accounts(number, listener)
         begun, known = (_ended(stage, since) for since in listener.since)
-        if not _in_order(listener.got, begun):
+        if not _in_order(listener, begun):
             yield Finding(
                 "results: order",
                 f"subscription {number} got {listener.got}, and since it subscribed ended {begun}",
@@ -471,10 +471,14 @@ def _ended(stage: Stage, since: int) -> list[int]:
     return [event[2] for event in stage.log[since:] if event[1] in _ENDS]
 
 
-def _in_order(got: list[int], ended: list[int]) -> bool:
-    """What was got is what ended, in its order, with gaps perhaps."""
-    rest = iter(ended)
-    return all(task in rest for task in got)
+def _in_order(listener: Listener, ended: list[int]) -> bool:
+    """Each was got once, and what one reader got is what ended, in its order, with gaps perhaps."""
+    got, readers = listener.got, listener.readers
+    for reader in dict.fromkeys(readers):
+        rest = iter(ended)
+        if not all(task in rest for task, by in zip(got, readers, strict=False) if by == reader):
+            return False
+    return len(set(got)) == len(got)
 
 
 def _accounts(number: int, listener: Listener) -> Iterator[Finding]:

@@ -343,7 +343,7 @@ DECLARED: tuple[Declared, ...] = (
         fields=("Core.admitted", "Core.changes"),
         reads=("_choose._choose",),
         kind=Kind.CHECKED,
-        why="they are read before all else, and `start` and `park` do nothing if either has moved since",
+        why="read before all else, and moved last; `start` and `park` do nothing if either has moved since",
     ),
     Declared(
         fields=("Core.direct",),
@@ -418,6 +418,12 @@ DECLARED: tuple[Declared, ...] = (
         why="`take_seat` looks again; a resize sets `resized`, with which the steward does not park",
     ),
     Declared(
+        fields=("Core.surplus",),
+        reads=("_threads.serve",),
+        kind=Kind.CHECKED,
+        why="who is woken for nothing parks again; a resize wakes the steward, which looks again",
+    ),
+    Declared(
         fields=("Core.admitted", "Core.ids[]"),
         reads=("_batch.Batch.write",),
         kind=Kind.CHECKED,
@@ -441,6 +447,18 @@ DECLARED: tuple[Declared, ...] = (
         reads=STATUS_READERS,
         kind=Kind.FINAL,
         why="a terminal status never changes; with any other a section looks again; `status` is a view",
+    ),
+    Declared(
+        fields=("Core.registry",),
+        reads=("_threads._answer",),
+        kind=Kind.FINAL,
+        why="one dictionary throughout: a batch extends it in place, and binds it to its name again",
+    ),
+    Declared(
+        fields=("Task._error", "Task._reason", "Task._status"),
+        reads=("_task.Task._problem",),
+        kind=Kind.FINAL,
+        why="asked of a task whose status was seen to be terminal, and every section writes that last",
     ),
     Declared(
         fields=("Latch.over", "Seat.leaving"),

@@ -127,7 +127,7 @@ class Span(NamedTuple):
 class Listener:
     """A subscription, what its readers have got, and what it said of itself after each step of theirs."""
 
-    __slots__ = ("_stage", "closed", "got", "looks", "since", "subscription")
+    __slots__ = ("_stage", "closed", "got", "looks", "readers", "since", "subscription")
 
     def __init__(self, stage: Stage, options: dict[str, Any]) -> None:
         self._stage = stage
@@ -137,7 +137,9 @@ class Listener:
         self.since = (before, len(log))
         """Between which places of the log it subscribed."""
         self.got: list[int] = []
-        """The numbers of the tasks, in the order in which they were handed out."""
+        """The numbers of the tasks, in the order in which the readers came back with them."""
+        self.readers: list[str] = []
+        """By which thread each was got: what two of them have got, they may come back with in any order."""
         self.looks: list[Any] = []
         self.closed = False
 
@@ -167,6 +169,7 @@ class Listener:
 
     def _hear(self, tasks: list[Any]) -> None:
         self.got += [task.number for task in tasks]
+        self.readers += [self._stage.runtime.running.name] * len(tasks)
         self.look()
 
 

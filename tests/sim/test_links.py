@@ -52,6 +52,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(campaigns.BUDGETS, "default", {Grain.SEAM: 20, Grain.ACCESS: 5})
     monkeypatch.setattr(searches, "SCENARIOS", duel)
     monkeypatch.setitem(searches.PREEMPTIONS, "default", 0)
+    monkeypatch.setitem(searches.TRACED, "default", ("cancel_or_complete",))
     monkeypatch.setattr(accesses, "SCENARIOS", duel)
     monkeypatch.setattr(repeats, "SCENARIOS", duel)
     monkeypatch.setattr(repeats, "IN_OTHER_PROCESSES", ())
@@ -79,6 +80,7 @@ def _conformance() -> LinkResult:
     [
         campaigns.BUDGETS,
         searches.PREEMPTIONS,
+        searches.TRACED,
         accesses.BUDGETS,
         repeats.SCHEDULES,
         repeats.FOLLOWED,
@@ -95,7 +97,10 @@ def test_conformance_passes_with_its_figures() -> None:
     result = _conformance()
     assert (result.id, result.verdict, result.problems) == ("conformance", Verdict.PASS, ())
     figures = result.figures
-    assert figures["schedules"] == len(_some(8)) * (20 + 5)
+    assert figures["schedules"] == sum(
+        sum((20 // share, 5 // share))
+        for share in (campaigns.PUNCTUAL_SHARE if it.punctual else 1 for it in _some(8).values())
+    )
     assert figures["defects_found"] == figures["defects_seeded"] == len(hunts.HUNTED)
     assert figures["graph_edges"] == int(figures["edges_driven"]) + int(figures["edges_not_producible"])
     assert figures["duels_exhausted"] == figures["programs_exhausted"] == 1

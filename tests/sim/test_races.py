@@ -390,9 +390,9 @@ def test_the_worker_races_as_declared(
     races = search(clean, schedules)
     assert [str(race) for race, _ in races.undeclared] == []
     assert (races.schedules, races.cut_short) == (schedules, 0)
-    assert races.accesses > 400 * schedules
-    assert len(races.fields) > 100
-    assert races.places > 300
+    assert races.accesses > 200 * schedules
+    assert len(races.fields) > 80
+    assert races.places > 200
     assert races.declared >= len({field for field, _, _ in races.met}) > 0
     met |= races.met
 
@@ -659,7 +659,8 @@ def test_an_abandoned_task_keeps_its_function_until_it_is_called() -> None:
     with Bench(SCENARIOS["shutdown_races_start"], grain=Grain.ACCESS) as bench:
         assert bench.build.points is not None
         places = bench.build.points.places
-        called = next(it for it in places if it.startswith("_threads.py") and "reads task._variables" in it)
+        calls = [it for it in places if it.startswith("_threads.py") and "reads task._variables" in it]
+        called = calls[1]  # in `work`, and without arguments
         looked = next(it for it in places if it.startswith("_opening.py") and "reads status.terminal" in it)
         walk = Steered(places, looked, called)
         runs = [bench.run(walk, number) for number in range(40)]

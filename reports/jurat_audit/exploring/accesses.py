@@ -18,7 +18,7 @@ from .part import Part
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BUDGETS = {"default": 12, "deep": 400}
+BUDGETS = {"default": 8, "deep": 400}
 """Schedules of each scenario."""
 
 

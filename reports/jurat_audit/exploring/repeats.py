@@ -24,9 +24,9 @@ from .part import Part
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCHEDULES = {"default": 10, "deep": 500}
+SCHEDULES = {"default": 8, "deep": 500}
 """Of each scenario, made twice at the seam."""
-FOLLOWED = {"default": 2, "deep": 50}
+FOLLOWED = {"default": 1, "deep": 50}
 """Of each scenario and grain, followed on threads."""
 IN_OTHER_PROCESSES: tuple[str, ...] = ("queues_race", "results_race", "tokens_race")
 """The scenarios that use the most names, sets and dictionaries."""

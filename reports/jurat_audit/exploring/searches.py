@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 PREEMPTIONS = {"default": 1, "deep": 2}
 """The bound for the duels at the grain of accesses."""
 
+TRACED = {
+    "default": ("cancel_or_complete", "complete_or_deadline", "attach_or_evict", "pause_or_start"),
+    "deep": tuple(name for name, scenario in SCENARIOS.items() if scenario.duel),
+}
+"""The duels of which every trace is searched; the others have tens of thousands."""
+
 MOST = 3_000_000
 """Schedules of one search, after which it is cut short."""
 
@@ -36,7 +42,10 @@ def jobs(profile: Profile) -> list[Job]:
             Job(function=_search, args=(name, Grain.ACCESS, f"preemptions:{bound}"), weight=10_000**bound)
             for name in duels
         ),
-        *(Job(function=_search, args=(name, Grain.SEAM, "dpor"), weight=1_000) for name in duels),
+        *(
+            Job(function=_search, args=(name, Grain.SEAM, "dpor"), weight=3_000)
+            for name in budget(TRACED, profile, "conformance")
+        ),
     ]
 
 
