@@ -659,7 +659,7 @@ def test_an_abandoned_task_keeps_its_function_until_it_is_called() -> None:
     with Bench(SCENARIOS["shutdown_races_start"], grain=Grain.ACCESS) as bench:
         assert bench.build.points is not None
         places = bench.build.points.places
-        calls = [it for it in places if it.startswith("_threads.py") and "reads task._variables" in it]
+        calls = [it for it in places if it.startswith("_threads.py") and it.endswith("reads task._variables")]
         called = calls[1]  # in `work`, and without arguments
         looked = next(it for it in places if it.startswith("_opening.py") and "reads status.terminal" in it)
         walk = Steered(places, looked, called)
