@@ -631,11 +631,14 @@ def test_what_the_steward_and_a_batch_got_wrong(describe: Callable[[Stage], None
         assert [it for number in range(schedules) for it in bench.run(walk, number).findings] == []
 
 
-class Steered(Reluctant):
+class Steered:
     """Holds a thread back at a place, and another at a second one, until nobody else can go on."""
 
+    name = "steered"
+
     def __init__(self, places: list[str], first: str, second: str) -> None:
-        super().__init__(5, leave=1 / 4, time_share=0.0)
+        self._walk = Reluctant(5, leave=1 / 4, time_share=0.0)
+        self.begin = self._walk.begin
         self._held = {places.index(first): 1, places.index(second): 2}
 
     def _patience(self, thread: BenchThread) -> int:
@@ -643,7 +646,7 @@ class Steered(Reluctant):
 
     def choose(self, ready: Sequence[BenchThread], default: int, time: bool) -> int:
         """The walk's choice, unless somebody is to be held back."""
-        option = super().choose(ready, default, time)
+        option = self._walk.choose(ready, default, time)
         if option == len(ready) or not self._patience(ready[option]):
             return option
         if time:
