@@ -7,10 +7,10 @@ arithmetic, a million schedules of the worker and ten million simulated events. 
 written to `reports/deep/` and committed, since it takes too long to be made again with every change.
 So it may be about other sources than the report that shows it, and it carries a digest.  The digest is
 that of the subject, restricted to the files on which these links depend (`DEPENDS`): a change of a
-page's style does not touch what was searched here.  If it is another than that of the present sources, the campaign is
-*expired*: it is shown, it counts as no evidence, and it does not change the verdict.  While it is
-current, a campaign that failed is a check that does not hold, and fails the audit that shows it;
-one that passed adds no evidence to a requirement, which has its own from the default profile.
+page's style does not touch what was searched here.  If it is another than that of the present sources,
+the campaign is *expired*: it is shown, it counts as no evidence, and it does not change the verdict.
+While it is current, a campaign that failed is a check that does not hold, and fails the audit that
+shows it; one that passed adds no evidence to a requirement, which has its own from the default profile.
 """
 
 from __future__ import annotations
