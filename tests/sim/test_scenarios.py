@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jurat_sim.stage import Stage
 
 DUELS = [scenario for scenario in SCENARIOS.values() if scenario.duel]
-OTHERS = [scenario for scenario in SCENARIOS.values() if not scenario.duel]
+OTHERS = [it for it in SCENARIOS.values() if not (it.duel or it.punctual)]
 
 
 def test_there_are_as_many_as_are_promised() -> None:

@@ -42,7 +42,7 @@ def test_shrinking_keeps_the_property_and_drops_deviations() -> None:
 
 def test_tasks_that_the_failure_does_not_need_are_left_out() -> None:
     """A task that a drain forgets is enough to show it, and the token says what was left out."""
-    with Bench(scenario_named("retries_race"), defect=defect_named("D12")) as bench:
+    with Bench(scenario_named("retries_race"), defect=defect_named("F07")) as bench:
         small = shrink(bench, _failing(bench, 1)[0])
         token = bench.token(small)
         assert small.deviations == []
@@ -86,7 +86,7 @@ def test_a_program_that_the_cut_has_broken_is_not_accepted() -> None:
         stage.client("closer", closer)
 
     scenario = Scenario(name="door", text="", describe=door)
-    with Bench(scenario, defect=defect_named("D12")) as bench:
+    with Bench(scenario, defect=defect_named("F07")) as bench:
         found = next(run for run in _failing(bench, 50) if run.findings[0].property == "stuck")
         # Without the second task the first waits for ever, with the defect or without it, so the first has
         # to go before it; and the third is the one that the drain forgets.
