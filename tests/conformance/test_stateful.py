@@ -4,18 +4,13 @@ Hypothesis draws the operations: each rule is an action of the specification, an
 specification allows it.  In virtual time it draws the schedule as well: after each operation, who goes on
 where there is a choice, and how far.  Both shrink, to few operations and to few deviations.  The abstract
 state of the worker is compared after each section, and once more after each rule.
-
-On real threads the machine decides who goes on, so only states are compared from which the worker takes no
-step by itself.  Which these are, says the specification; and that one of them is reached, the event log's
-observers tell.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from threading import Condition, Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -23,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 import jurat
-from jurat_sim.abstraction import Abstraction, differences
 from jurat_sim.build import load
 from jurat_sim.defects import defect_named
 from jurat_sim.directing import Directed, Edge, Instants, Mismatch, Rule
@@ -32,11 +26,6 @@ from jurat_spec import lifecycle
 from jurat_spec.lifecycle import Config, Terms
 from jurat_spec.replay import replay
 from jurat_spec.view import Lifecycle
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from jurat_spec.view import State
 
 MS = 1_000_000
 UNREACHED = 9  # a cap
@@ -265,232 +254,3 @@ def test_a_seeded_defect_is_found_and_made_small(defect: str) -> None:
     assert 2 <= len(told) <= 8, told
     schedules = [int(how) for line in told for how in re.findall(r"how=(\d+)", line)]
     assert max(schedules) < 4, told  # no deviation is left
-
-
-# ------------------------------------------------------------------------------- real threads
-
-REAL = Lifecycle(
-    config=Config(threads=2, queue_max=3, max_retries=1, queues=2, per_queue=UNREACHED, per_key=1),
-    terms=(
-        Terms(priority=1),
-        Terms(priority=1, concurrency_key="the one"),
-        Terms(priority=0, concurrency_key="the one"),
-        Terms(priority=1, child=True),
-    ),
-    other_threads=(1, 3),
-    pausable=(0,),
-)
-"""Nothing of it depends on time."""
-PATIENCE_S = 60.0
-"""How long is waited for what must happen: reached by a worker that is wrong, and by no other."""
-BY_ITSELF = OWED | {"BecomeDue"}
-
-
-class Failed(Exception):
-    """What a function raises that is to be tried again."""
-
-
-class RealThreads(RuleBasedStateMachine):
-    """The worker on the machine's own threads.  A function comes back when its gate is opened."""
-
-    rules_of = Rule(REAL)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.log: list[Any] = []
-        self.seen = Condition()
-        self.state = REAL.initial()
-        self.handles: dict[int, Any] = {}
-        self.tokens: dict[int, Any] = {}
-        self.gates: dict[tuple[int, int], Event] = {}
-        self.failing: set[int] = set()
-        config = REAL.config
-        self.worker = jurat.Worker(
-            threads=config.threads,
-            queue_max=config.queue_max,
-            queues=[jurat.Queue("default"), jurat.Queue("second")],
-            key_cap=config.per_key,
-            retry=jurat.Retry(max_retries=config.max_retries, delay=0, jitter=0),
-            retention=jurat.Retention(number=None),
-            drain_deadline=None,
-            grace=1_000_000,
-            observers=[self.note],
-            recorder=self.log,
-        )
-        self.look = Abstraction(self.worker._core, REAL).look
-        self.worker.start()
-
-    def note(self, _: object) -> None:
-        """Something has happened: who waits is to look."""
-        with self.seen:
-            self.seen.notify_all()
-
-    def function(self, number: int) -> Callable[[jurat.Context], None]:
-        """A function that comes back when it is let, and raises if it is to."""
-        for attempt in (1, 2):
-            self.gates[number, attempt] = Event()
-
-        def wait(context: jurat.Context) -> None:
-            assert self.gates[number, context.attempt].wait(PATIENCE_S)
-            if number in self.failing:
-                raise Failed
-
-        return wait
-
-    def edges(self, *labels: str) -> list[Edge]:
-        """The steps that the specification allows now, of these labels."""
-        return [
-            Edge(self.state, label, after)
-            for label, after in self.rules_of.successors(self.state)
-            if label in labels
-        ]
-
-    def resting(self, begun: set[State]) -> set[State]:
-        """The states to which the worker may go on by itself from these, and where it rests."""
-        known, todo, rest = set(begun), list(begun), set()
-        while todo:
-            state = todo.pop()
-            following = {
-                after
-                for label, after in self.rules_of.successors(state)
-                if label in BY_ITSELF and after != state
-            }
-            if not following:
-                rest.add(state)
-            todo += following - known
-            known |= following
-        return rest
-
-    def settle(self, edges: list[Edge]) -> None:
-        """Wait until the worker rests, where one of these steps may lead."""
-        rest = self.resting({edge.after for edge in edges})
-        core = self.worker._core
-        now: State = self.state
-
-        def rests() -> bool:
-            nonlocal now
-            with core.lock:
-                now = self.look(0)
-            return now in rest
-
-        with self.seen:
-            arrived = self.seen.wait_for(rests, PATIENCE_S)
-        assert arrived, "; or ".join(differences(right, now) for right in rest)
-        self.state = now
-
-    @precondition(lambda self: self.edges("Submit"))
-    @rule()
-    def submit(self) -> None:
-        """A task, the next one, on its terms."""
-        edges = self.edges("Submit")
-        number = self.state.admitted + 1
-        terms = REAL.terms[number - 1]
-        self.tokens[number] = jurat.Token()
-        self.handles[number] = self.worker.submit(
-            self.function(number),
-            priority=terms.priority - 1,
-            concurrency_key=terms.concurrency_key,
-            parent=self.tokens[number] if terms.child else None,
-        )
-        self.settle(edges)
-
-    @precondition(lambda self: self.edges("RejectClosed", "RejectFull"))
-    @rule()
-    def reject(self) -> None:
-        """A submission that is refused."""
-        with pytest.raises((jurat.QueueFull, jurat.WorkerStopped)):
-            self.worker.submit(lambda _: None)
-        self.settle(self.edges("RejectClosed", "RejectFull"))
-
-    @precondition(lambda self: self.edges("Complete"))
-    @rule(pick=PICK)
-    def complete(self, pick: int) -> None:
-        """A function returns."""
-        self.come_back(pick, "Complete", failing=False)
-
-    @precondition(lambda self: self.edges("Retry", "Fail", "AcknowledgeCancel"))
-    @rule(pick=PICK)
-    def fail(self, pick: int) -> None:
-        """A function raises."""
-        self.come_back(pick, "Retry", "Fail", "AcknowledgeCancel", failing=True)
-
-    def come_back(self, pick: int, *labels: str, failing: bool) -> None:
-        """Let the function of a task come back.  If it raises what may be retried, it is."""
-        running = [number for number, status in enumerate(self.state.status, start=1) if status == "running"]
-        number = running[pick % len(running)]
-        edges = [edge for edge in self.edges(*labels) if edge.after.executing[number - 1] == 0]
-        retried = [edge for edge in edges if edge.label == "Retry"]
-        (self.failing.add if failing else self.failing.discard)(number)
-        self.gates[number, self.state.attempts[number - 1]].set()
-        self.settle(retried or edges)
-
-    @precondition(lambda self: self.edges("Cancel", "RequestCancel"))
-    @rule(pick=PICK)
-    def cancel(self, pick: int) -> None:
-        """Somebody cancels a task, or its parent is cancelled."""
-        edges = self.edges("Cancel", "RequestCancel")
-        edge = edges[pick % len(edges)]
-        number = next(
-            number
-            for number, (old, new) in enumerate(
-                zip(edge.before.reason, edge.after.reason, strict=True), start=1
-            )
-            if old != new
-        )
-        if edge.after.reason[number - 1] == "parent":
-            self.tokens[number].cancel()
-        else:
-            self.handles[number].cancel()
-        self.settle([edge])
-
-    @precondition(lambda self: self.state.admitted > 1 and self.edges("BeginDrain"))
-    @rule(pick=PICK)
-    def begin_drain(self, pick: int) -> None:
-        """Nothing more is accepted."""
-        edges = self.edges("BeginDrain")
-        edge = edges[pick % len(edges)]
-        self.worker.drain(pending=edge.after.pending)
-        self.settle([edge])
-
-    @precondition(lambda self: self.state.admitted > 1 and self.edges("StopNow"))
-    @rule()
-    def stop_now(self) -> None:
-        """What runs is asked to come back."""
-        edges = self.edges("StopNow")
-        self.worker.stop_now()
-        self.settle(edges)
-
-    @precondition(lambda self: self.edges("Pause"))
-    @rule()
-    def pause(self) -> None:
-        """Nothing is started."""
-        self.worker.pause()
-        self.settle(self.edges("Pause"))
-
-    @precondition(lambda self: self.edges("Resume"))
-    @rule()
-    def resume(self) -> None:
-        """Tasks are started again."""
-        self.worker.resume()
-        self.settle(self.edges("Resume"))
-
-    @precondition(lambda self: self.edges("Resize"))
-    @rule(pick=PICK)
-    def resize(self, pick: int) -> None:
-        """Another number of threads."""
-        edges = self.edges("Resize")
-        edge = edges[pick % len(edges)]
-        self.worker.resize(edge.after.threads)
-        self.settle([edge])
-
-    def teardown(self) -> None:
-        """What is left comes to rest, and the log is held against the rule."""
-        for gate in self.gates.values():
-            gate.set()
-        assert self.worker.stop_now().wait(PATIENCE_S)
-        replay(self.log)
-
-
-def test_what_the_rule_allows_is_what_the_worker_does_on_real_threads() -> None:
-    """The worker comes to rest where the specification says that it may."""
-    _try(RealThreads, 40, 20)
