@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import resource
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,18 @@ from jurat_sim.mutation import MODULES, Mutant, Operator, Verdict, judge, judge_
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No limit of memory: this process may have more than that already, from the tests before."""
+    limit = resource.setrlimit
+
+    def but_memory(what: int, limits: tuple[int, int]) -> None:
+        if what != resource.RLIMIT_AS:
+            limit(what, limits)
+
+    monkeypatch.setattr(resource, "setrlimit", but_memory)
 
 
 @pytest.fixture(scope="module")
