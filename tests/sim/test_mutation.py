@@ -124,10 +124,11 @@ def test_a_mutant_that_cannot_be_imported_has_no_verdict(opening: list[Mutant]) 
 
 def test_a_mutant_that_spins_is_ended(opening: list[Mutant], monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the bench has no switch point, the limit of its process ends it, and the next one is judged."""
-    monkeypatch.setattr(mutation, "CPU_SECONDS", 1)
     source = source_of("_opening")
     spins = replace(opening[0], text=source + "\n\ndef tell(core):\n    while True:\n        pass\n")
-    result = judge_apart(spins, seam=5, access=0, scenarios=("work_gets_done",))
+    with monkeypatch.context() as patch:  # for this one only: the other may need its second, in a large process
+        patch.setattr(mutation, "CPU_SECONDS", 1)
+        result = judge_apart(spins, seam=5, access=0, scenarios=("work_gets_done",))
     assert (result.verdict, result.message) == (Verdict.CUT_SHORT, "its process was ended: SIGXCPU")
     same = replace(opening[0], text=source + "\n")
     judged = judge_apart(same, seam=2, access=0, scenarios=("work_gets_done",))
