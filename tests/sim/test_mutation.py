@@ -126,7 +126,7 @@ def test_a_mutant_that_spins_is_ended(opening: list[Mutant], monkeypatch: pytest
     """Where the bench has no switch point, the limit of its process ends it, and the next one is judged."""
     source = source_of("_opening")
     spins = replace(opening[0], text=source + "\n\ndef tell(core):\n    while True:\n        pass\n")
-    with monkeypatch.context() as patch:  # for this one only: the other may need its second, in a large process
+    with monkeypatch.context() as patch:  # not for the next one, which may need more in a large process
         patch.setattr(mutation, "CPU_SECONDS", 1)
         result = judge_apart(spins, seam=5, access=0, scenarios=("work_gets_done",))
     assert (result.verdict, result.message) == (Verdict.CUT_SHORT, "its process was ended: SIGXCPU")
