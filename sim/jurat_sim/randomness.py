@@ -39,7 +39,7 @@ class SplitMix64:
 
     def bytes(self, size: int) -> bytes:
         """As many random bytes."""
-        return b"".join(self.next().to_bytes(8, "little") for _ in range(-(-size // 8)))[:size]
+        return b"".join([self.next().to_bytes(8, "little") for _ in range(-(-size // 8))])[:size]
 
 
 def derive(seed: int, number: int) -> int:

@@ -157,11 +157,15 @@ class BenchRuntime:
 
     def lock(self) -> BenchLock:
         """A lock, named after the thread that makes it."""
-        return BenchLock(self, self._name_of_something())
+        maker = self.running
+        maker.made += 1
+        return BenchLock(self, f"{maker.name}.{maker.made}")
 
     def gate(self) -> BenchGate:
         """A gate, named after the thread that makes it."""
-        return BenchGate(self, self._name_of_something())
+        maker = self.running
+        maker.made += 1
+        return BenchGate(self, f"{maker.name}.{maker.made}")
 
     def spawn(self, target: Callable[..., object], name: str, *args: object) -> BenchThread:
         """Start a thread; it takes its first step when it is chosen."""
@@ -340,37 +344,35 @@ class BenchRuntime:
                 if count > 1 or (time and count):
                     choice = self.choices
                     self.choices = choice + 1
+                    default = ready.index(me) if me.ready else self._next_by_name(me)
                     if self._unasked:
                         self._unasked -= 1
-                        chosen = me if me.ready else ready[self._next_by_name(me)]
+                        chosen = ready[default]
                     else:
-                        default = ready.index(me) if me.ready else self._next_by_name(me)
                         option = self._choose(ready, default, time)
                         if self._patient is not None:
                             self._heed()
                         if option != default:
                             self.deviations.append((choice, option))
-                        if option == count:
-                            self._let_time_pass()
-                            continue
+                            if option == count:
+                                self._let_time_pass()
+                                continue
                         chosen = ready[option]
-                elif count:
-                    chosen = ready[0]
-                elif clock.pending:
-                    self._let_time_pass()
-                    continue
-                else:
-                    chosen = None
                     break
-                if self.observe is not None:
-                    self.observe(chosen)
-                break
+                if count:
+                    chosen = ready[0]
+                    break
+                if not clock.pending:
+                    self._nobody_can_run()
+                    return
+                self._let_time_pass()
+            if self.observe is not None:
+                self.observe(chosen)
         except Exception as broken:  # noqa: BLE001 - A strategy's or an onlooker's: not for the worker to handle.
             self._broken = broken
-            chosen = None
-        if chosen is None:
             self._nobody_can_run()
-        elif chosen is not me:
+            return
+        if chosen is not me:
             carrier = chosen.carrier or self._carrier_for(chosen)
             if carrier is not None:
                 self.running = chosen
@@ -429,11 +431,6 @@ class BenchRuntime:
         while me.swallowed > _PATIENCE:
             self._back()
         raise Killed
-
-    def _name_of_something(self) -> str:
-        me = self.running
-        me.made += 1
-        return f"{me.name}.{me.made}"
 
 
 def _nothing() -> None: ...

@@ -82,18 +82,18 @@ class Shutdown:
         """What became of the tasks so far."""
         core = self._core
         phase = core.phase  # read first: what ended before it was stopped is in the list
-        ended: dict[Status, list[str]] = {status: [] for status in Status}
+        ended: dict[Status, list[str]] = {}
         finished: list[str] = []
         for task in tuple(core.ended_in_shutdown):
             status = task._status
-            ids = finished if status in (Status.COMPLETED, Status.FAILED) else ended[status]
+            ids = finished if status in (Status.COMPLETED, Status.FAILED) else ended.setdefault(status, [])
             ids.append(task_id(task))
         return ShutdownReport(
             phase=phase,
             finished=tuple(finished),
-            cancelled=tuple(ended[Status.CANCELLED]),
-            timed_out=tuple(ended[Status.TIMED_OUT]),
-            abandoned=tuple(ended[Status.ABANDONED]),
+            cancelled=tuple(ended.get(Status.CANCELLED, ())),
+            timed_out=tuple(ended.get(Status.TIMED_OUT, ())),
+            abandoned=tuple(ended.get(Status.ABANDONED, ())),
         )
 
     def _bound(self) -> int | None:

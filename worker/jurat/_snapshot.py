@@ -77,17 +77,17 @@ def snapshot(core: Core) -> Snapshot:
     rejected, remembered, phase, threads = _steps.copy_tallies(core, tallies)
     width = len(COLUMNS)
     rows: dict[tuple[str, str], list[int]] = {}
+    of_queue: dict[str, list[list[int]]] = {name: [] for name in core.queues}
     for label in tuple(core.tally_rows):
         if label.base < len(tallies):
-            rows[label.queue.name, label.name] = tallies[label.base : label.base + width]
-    queues = {}
-    for name in core.queues:
-        queues[name] = _sum([row for (queue, _), row in rows.items() if queue == name])
+            queue, row = label.queue.name, tallies[label.base : label.base + width]
+            rows[queue, label.name] = row
+            of_queue[queue].append(row)
     return Snapshot(
         phase=phase,
         threads=threads,
         counts=_sum(list(rows.values())),
-        queues=MappingProxyType(queues),
+        queues=MappingProxyType({name: _sum(them) for name, them in of_queue.items()}),
         labels=MappingProxyType({key: _sum([row]) for key, row in rows.items()}),
         rejected=rejected,
         remembered=remembered,
@@ -95,5 +95,5 @@ def snapshot(core: Core) -> Snapshot:
 
 
 def _sum(rows: list[list[int]]) -> Counts:
-    columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
-    return Counts(**dict(zip(COLUMNS, [sum(column) for column in columns], strict=True)))
+    columns = zip((0,) * len(COLUMNS), *rows, strict=True)
+    return Counts(**dict(zip(COLUMNS, map(sum, columns), strict=True)))
