@@ -337,6 +337,7 @@ class BenchRuntime:
             return
         ready = self._ready
         clock = self._clock
+        chosen = me
         try:
             while True:
                 count = len(ready)

@@ -10,6 +10,7 @@ from tests.sim import toys
 
 from jurat_sim.pool import Pool
 from jurat_sim.randomness import SplitMix64, derive, seed_of
+from jurat_sim.runtime import Ending
 from jurat_sim.strategies import (
     DEPTHS,
     PCT,
@@ -292,3 +293,69 @@ def test_derived_seeds_differ_from_their_neighbours() -> None:
     """Neither the seed nor the number alone decides, and names give fixed seeds."""
     assert len({derive(seed, number) for seed in range(50) for number in range(50)}) == 2_500
     assert seed_of("submit_races_stop") == 0x199A67F0C12B85A3
+
+
+class _Asked:
+    """A walk that does not say how long it will take the default."""
+
+    def __init__(self, walk: Strategy) -> None:
+        self.name = walk.name
+        self.begin = walk.begin
+        self.choose = walk.choose
+
+
+@pytest.mark.parametrize("leave", [1 / 2, 1 / 8, 1 / 40])
+def test_a_patient_walk_makes_the_same_run_if_it_is_asked_at_every_choice(leave: float) -> None:
+    """To be asked less saves time and changes nothing."""
+
+    def runs(walk: Strategy) -> list[tuple[Any, ...]]:
+        played = [play(_toy, walk, number=number) for number in range(30)]
+        return [
+            (it.result, it.runtime.deviations, it.runtime.choices, it.runtime.steps, it.ending)
+            for it in played
+        ]
+
+    found = runs(Reluctant(5, leave=leave))
+    assert found == runs(_Asked(Reluctant(5, leave=leave)))
+    assert any(deviations for _, deviations, *_ in found)
+
+
+def test_a_reluctant_walk_leaves_as_often_as_it_says() -> None:
+    """Geometric: also beyond what it decides at once, where it decides again."""
+    for leave in (1 / 2, 1 / 8, 1 / 500):
+        walk = Reluctant(3, leave=leave, time_share=1.0)
+        walk.begin(0)
+        choices = 60_000
+        left = sum(walk.choose((), -1, True) == 0 for _ in range(choices))  # it leaves for time
+        assert left == pytest.approx(choices * leave, rel=0.1)
+
+
+def test_who_is_patient_is_not_asked() -> None:
+    """But for one choice in a few hundred."""
+    walk = Reluctant(5, leave=1 / 500)
+    asked = []
+    choose = walk.choose
+
+    def counted(ready: Any, default: int, time: bool) -> int:
+        asked.append(default)
+        return choose(ready, default, time)
+
+    walk.choose = counted  # type: ignore[method-assign]
+    played = play(_toy, walk)
+    assert len(asked) < played.runtime.choices / 4
+
+
+@pytest.mark.parametrize("step_bound", [10, 11, 30, 64, 65, 100])
+def test_patience_ends_with_the_run(step_bound: int) -> None:
+    """The bound cuts short at the very step, whether or not the walk would have been asked."""
+
+    def spins(runtime: BenchRuntime) -> None:
+        def body() -> None:
+            while True:
+                runtime.access("a loop")
+
+        runtime.spawn(body, "a")
+        runtime.spawn(body, "b")
+
+    played = toys.play(spins, Reluctant(5, leave=1 / 500), pool=_POOL, step_bound=step_bound)
+    assert (played.ending, played.runtime.steps) == (Ending.STEP_BOUND, step_bound + 1)
