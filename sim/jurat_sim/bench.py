@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import batons, pool
 from .build import Build, load
 from .carriers import Backend
-from .checks import STEP_BOUND, check
+from .checks import STEP_BOUND, Checks
 from .errors import UnknownBackend
 from .randomness import seed_of
 from .runtime import BenchRuntime
@@ -85,7 +85,7 @@ class Bench:
         package: str = "jurat",
         build: Build | None = None,
         backend: Backend | str = Backend.GREENLETS,
-        check: Callable[[Stage], list[Finding]] = check,
+        check: Callable[[Stage], list[Finding]] | None = None,
         step_bound: int | None = None,
         time_is_a_choice: bool = True,
         depends_on: bytes = b"",
@@ -97,7 +97,7 @@ class Bench:
         Parameters
         ----------
         build: what is run, if it is loaded already.
-        check: what is wrong with a run that is over and not yet closed.
+        check: what is wrong with a run that is over and not yet closed; None is `Checks`.
         step_bound: steps after which a run is cut short; None is as many as the runtime allows.
         time_is_a_choice: time may pass though threads could run; see `runtime`.
         depends_on: source, other than the worker's, that a schedule of this bench was recorded from.
@@ -105,7 +105,7 @@ class Bench:
         told: the module whose functions a story names, besides the worker's; None is the scenario's own.
         """
         self.told = scenario.describe.__module__ if told is None else told
-        self._check = check
+        self._check = Checks() if check is None else check
         self._options: dict[str, Any] = {"tick_ns": tick_ns, "time_is_a_choice": time_is_a_choice}
         self._options |= scenario.clock
         if step_bound is not None:

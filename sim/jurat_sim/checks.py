@@ -27,6 +27,7 @@ import marshal
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from jurat_spec.lifecycle import TERMINAL
@@ -38,7 +39,7 @@ from .runtime import Ending
 from .stage import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from .stage import Closing, Listener, Stage, Submission
 
@@ -48,8 +49,41 @@ STEP_BOUND = "step bound"
 
 def check(stage: Stage) -> list[Finding]:
     """Everything that is wrong with this run, which is over and not yet closed."""
+    return _held_against(stage, _follow(stage.log, _looked_at(stage)))
+
+
+class Checks:
+    """`check`, for the runs of a campaign.  Many have the same log, to the nanosecond.
+
+    What the specification makes of a log depends on the log alone.  So a log that is a behaviour is replayed
+    when it is first seen, and its course is remembered; all else is checked of every run.
+    """
+
+    def __init__(self) -> None:
+        self._courses: dict[tuple[bytes, frozenset[int]], _Course] = {}
+
+    def __call__(self, stage: Stage) -> list[Finding]:
+        """Everything that is wrong with this run, which is over and not yet closed."""
+        places = _looked_at(stage)
+        try:
+            written = _written(stage.log)
+        except ValueError:  # it holds something else than a log may: for the specification to refuse
+            return check(stage)
+        course = self._courses.get((written, places))
+        if course is None:
+            course = _follow(stage.log, places)
+            if course.refused is None and len(self._courses) < REMEMBERED:
+                self._courses[written, places] = course
+        return _held_against(stage, course)
+
+
+REMEMBERED = 1_000
+"""Logs of a campaign, at most, whose courses are remembered: a few megabytes."""
+
+
+def _held_against(stage: Stage, course: _Course) -> list[Finding]:
+    """What is wrong with this run, if this is the course of its log."""
     runtime = stage.runtime
-    course = _follow(stage)
     findings: list[Finding] = []
     if course.refused is not None:
         refused = course.refused
@@ -81,15 +115,19 @@ class _Course:
     refused: NotABehaviour | None = None
 
 
-def _follow(stage: Stage) -> _Course:
-    """Hold the log against the specification, in one pass."""
+def _looked_at(stage: Stage) -> frozenset[int]:
+    """The places of the log at which a snapshot may have been taken."""
+    ranges = [range(look.since, look.until + 1) for look in stage.looks]
+    return frozenset(chain((len(stage.log),), *ranges))
+
+
+def _follow(log: Sequence[Any], places: Collection[int]) -> _Course:
+    """Hold the log against the specification, in one pass, and count at these places."""
     replay = Replay(_settings)
     course = _Course(replay, {}, {0: {}})
-    places = {place for look in stage.looks for place in range(look.since, look.until + 1)}
-    places.add(len(stage.log))
     forgotten: list[str] = []
     try:
-        for place, event in enumerate(stage.log, start=1):
+        for place, event in enumerate(log, start=1):
             if event[1] == "Evict" and event[2] in replay.tasks:
                 record = course.records[event[2]] = copy(replay.tasks[event[2]])
                 forgotten.append(record.status)
@@ -104,15 +142,26 @@ def _follow(stage: Stage) -> _Course:
 
 
 def _settings(detail: Any) -> Settings:
-    """The configuration of a log.  The runs of a campaign begin alike: it is read for the first of them.
-
-    Alike is what `marshal` writes in the same bytes: equal values of the same built-in types.
-    """
+    """The configuration of a log.  The runs of a campaign begin alike: it is read for the first of them."""
     try:
-        written = marshal.dumps(detail)
+        written = _written(detail)
     except ValueError:  # it holds something else: for the specification to refuse
         return settings(detail)
     return _read_settings(written)
+
+
+def _written(it: Any) -> bytes:
+    """The same bytes only for what is the same: equal values of the same built-in types.
+
+    Raises
+    ------
+    ValueError: it holds values of other types.
+    """
+    return marshal.dumps(it, _WITHOUT_REFERENCES)
+
+
+_WITHOUT_REFERENCES = 2
+"""The version of the format.  Later ones write what is met again as a reference, or not, as it happens."""
 
 
 @lru_cache(maxsize=64)

@@ -130,6 +130,8 @@ class Points:
         self._package = package
         self._runtime: BenchRuntime | None = None
         self._access: Callable[[object], bool] = _nothing
+        self._fields: dict[tuple[type, str], bool] = {}
+        """What `_is_field` has said."""
         self.places: list[str] = []
         """What each place does, for people: "_steps.py:88 reads core.phase"."""
         self.sites: list[Site] = []
@@ -238,8 +240,16 @@ class Points:
     def _tell_field(self, place: int, owner: object) -> None:
         """An attribute is accessed, if it is a field of the object itself."""
         site = self.sites[place]
-        if _is_field(type(owner), site.field):
+        if self._has_field(type(owner), site.field):
             self._tell(place, owner, site.field, write=site.write)
+
+    def _has_field(self, owner: type, name: str) -> bool:
+        """`_is_field`, whose way is long."""
+        try:
+            return self._fields[owner, name]
+        except KeyError:
+            self._fields[owner, name] = found = _is_field(owner, name)
+            return found
 
     def _tell_content(self, place: int, value: object, *, write: bool | None = None) -> None:
         """A value is looked into or changed, as the place says if nothing else does, if it is a container."""
@@ -251,7 +261,7 @@ class Points:
     def _tell_call(self, place: int, function: Any, args: tuple[Any, ...]) -> None:
         """Something is called that has no switch points of its own."""
         if isinstance(function, type(len)) and function in _OF_A_FIELD:
-            if _is_field(type(args[0]), args[1]):
+            if self._has_field(type(args[0]), args[1]):
                 self._tell(place, args[0], args[1], write=_OF_A_FIELD[function])
             return
         mine = getattr(function, "__self__", None)

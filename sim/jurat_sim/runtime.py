@@ -92,6 +92,8 @@ class Strategy(Protocol):
         A strategy that will take the default for some time may have a field `patience`: for so
         many choices from now on it need not be asked.  The runtime sets it to zero when it takes
         that up, and may as well not.
+
+        A strategy whose runs are made by others, in turns, has a field `member`: whose turn it is.
         """
 
 
@@ -108,8 +110,9 @@ class BenchRuntime:
         step_bound: int = STEP_BOUND,
         seed: int = 0,
     ) -> None:
-        self._choose = strategy.choose
-        self._patient: Any = strategy if hasattr(strategy, "patience") else None
+        chooser = getattr(strategy, "member", strategy)
+        self._choose = chooser.choose
+        self._patient: Any = chooser if hasattr(chooser, "patience") else None
         self._unasked = 0
         """Choices from now on for which the strategy takes the default."""
         self._pool = pool

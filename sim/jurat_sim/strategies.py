@@ -302,15 +302,18 @@ class PCT:
         if time:
             names.append(TIME)
         ranks = self._ranks
-        for name in names:
-            if name not in ranks:
-                ranks[name] = self._random.random()
-        best = max(names, key=ranks.__getitem__)
-        change = self._changes.get(self._choices)
-        if change is not None:
-            ranks[best] = change
-            best = max(names, key=ranks.__getitem__)
-        return names.index(best)
+        try:
+            held = [ranks[name] for name in names]
+        except KeyError:  # one of them is new
+            for name in names:
+                if name not in ranks:
+                    ranks[name] = self._random.random()
+            held = [ranks[name] for name in names]
+        best = held.index(max(held))
+        if self._choices in self._changes:
+            ranks[names[best]] = held[best] = self._changes[self._choices]
+            best = held.index(max(held))
+        return best
 
     def miss(self) -> Miss:
         """How likely this depth's runs so far are to have missed a bug of it."""

@@ -172,7 +172,16 @@ class Fingerprint:
         """Add an access to shared state."""
         if self._then is not None:
             self._then.access(thread, place, owner, field, write)
-        self._add(thread.name, self._dependence.of_access(field, write))
+        what = f"field {field}"
+        # As `Dependence.of_access` and `_add` have it; at this grain nearly all that is added comes here.
+        if write:
+            self._close(what)
+            self._writers.setdefault(what, []).append(thread.name)
+            return
+        try:
+            self._readers[what].append(thread.name)
+        except KeyError:
+            self._readers[what] = [thread.name]
 
     def digest(self) -> bytes:
         """Of the run so far: eight bytes, the same in every process."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jurat_sim import checks
 from jurat_sim.bench import Bench
 from jurat_sim.build import load
-from jurat_sim.checks import check
+from jurat_sim.checks import Checks, check
 from jurat_sim.pool import Pool
 from jurat_sim.randomness import seed_of
 from jurat_sim.runtime import BenchRuntime, Ending
@@ -231,9 +232,11 @@ def _die(stage: Stage) -> None:
 )
 def test_each_check_can_fail(drained: Stage, tamper: Callable[[Stage], None], broken: str) -> None:
     """A run that was tampered with breaks the property that the tampering breaks."""
-    assert check(drained) == []
+    judge = Checks()
+    assert check(drained) == judge(drained) == []
     tamper(drained)
     assert broken in _properties(check(drained))
+    assert broken in _properties(judge(drained))  # which has seen the log before, unless it is the log
 
 
 def _miscount(stage: Stage) -> None:
@@ -281,9 +284,11 @@ def _subscribe_later(stage: Stage) -> None:
 )
 def test_each_check_of_results_can_fail(told: Stage, tamper: Callable[[Stage], None], broken: str) -> None:
     """What a subscriber has got, when it subscribed, and what it was told: each matters."""
-    assert check(told) == []
+    judge = Checks()
+    assert check(told) == judge(told) == []
     tamper(told)
     assert broken in _properties(check(told))
+    assert broken in _properties(judge(told))  # which has seen the log before, unless it is the log
 
 
 @pytest.fixture
@@ -323,9 +328,11 @@ def test_each_check_of_keys_and_callbacks_can_fail(
     shared: Stage, tamper: Callable[[Stage], None], broken: str
 ) -> None:
     """Who was answered with another's task is known, and so is who was called."""
-    assert check(shared) == []
+    judge = Checks()
+    assert check(shared) == judge(shared) == []
     tamper(shared)
     assert broken in _properties(check(shared))
+    assert broken in _properties(judge(shared))  # which has seen the log before, unless it is the log
 
 
 def _look_later(stage: Stage) -> None:
@@ -352,9 +359,11 @@ def test_each_check_of_batches_and_counts_can_fail(
     batched: Stage, tamper: Callable[[Stage], None], broken: str
 ) -> None:
     """A batch is whole, a snapshot is of its instant, and a stopped worker's own counts are 0."""
-    assert check(batched) == []
+    judge = Checks()
+    assert check(batched) == judge(batched) == []
     tamper(batched)
     assert broken in _properties(check(batched))
+    assert broken in _properties(judge(batched))  # which has seen the log before, unless it is the log
 
 
 def test_a_stuck_run_is_not_blamed_for_what_it_had_no_time_to_do(drained: Stage) -> None:
@@ -517,3 +526,43 @@ def test_a_scenario_reaches_what_its_text_promises(scenario: Scenario) -> None:
 def test_every_scenario_has_its_list() -> None:
     """A new scenario says what it reaches."""
     assert set(REACHED) == set(SCENARIOS)
+
+
+def test_a_log_that_was_seen_before_is_replayed_no_more(
+    drained: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the very same log, looked at in the same places, and only if it is a behaviour."""
+    followed: list[Any] = []
+    follow = checks._follow
+
+    def count(*of: Any) -> Any:
+        followed.append(of)
+        return follow(*of)
+
+    monkeypatch.setattr(checks, "_follow", count)
+    judge = Checks()
+    assert judge(drained) == judge(drained) == []
+    assert len(followed) == 1
+    drained.look()  # a snapshot that was taken at the end
+    assert judge(drained) == []
+    assert len(followed) == 1
+    drained.looks[-1].since -= 1  # or before
+    assert judge(drained) == []
+    assert len(followed) == 2
+    at_ns, *event = drained.log[-1]
+    drained.log[-1] = (at_ns + 1, *event)
+    assert judge(drained) == []
+    assert len(followed) == 3
+    drained.log[-1] = (True, *event)
+    assert judge(drained) != []
+    assert judge(drained) != []
+    assert len(followed) == 5
+
+
+def test_what_no_log_may_hold_is_refused_each_time(drained: Stage) -> None:
+    """What cannot be written down is not remembered."""
+    judge = Checks()
+    assert judge(drained) == []
+    at_ns, action, task, attempt, _ = drained.log[1]
+    drained.log[1] = (at_ns, action, task, attempt, object())
+    assert _properties(judge(drained)) == _properties(check(drained)) != set()

@@ -43,8 +43,10 @@ def _example() -> str:
 
 
 def _the_same_run(result: pytest.RunResult) -> list[str]:
-    """The options that pytest was told to be given: said once, or again in the summary, as it does where CI is set."""
-    (options,) = {line.partition("the same run: pytest ")[2] for line in result.outlines if "the same run: " in line}
+    """The options that pytest was told to be given, be they said once or again in the summary (CI is set)."""
+    (options,) = {
+        line.partition("the same run: pytest ")[2] for line in result.outlines if "the same run: " in line
+    }
     return options.split()
 
 

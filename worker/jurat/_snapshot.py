@@ -76,24 +76,26 @@ def snapshot(core: Core) -> Snapshot:
     tallies: list[int] = [0] * core.width
     rejected, remembered, phase, threads = _steps.copy_tallies(core, tallies)
     width = len(COLUMNS)
-    rows: dict[tuple[str, str], list[int]] = {}
-    of_queue: dict[str, list[list[int]]] = {name: [] for name in core.queues}
+    labels: dict[tuple[str, str], Counts] = {}
+    of_queue: dict[str, list[Counts]] = {name: [] for name in core.queues}
     for label in tuple(core.tally_rows):
         if label.base < len(tallies):
-            queue, row = label.queue.name, tallies[label.base : label.base + width]
-            rows[queue, label.name] = row
-            of_queue[queue].append(row)
+            row = tallies[label.base : label.base + width]
+            labels[label.queue.name, label.name] = counts = Counts(**dict(zip(COLUMNS, row, strict=True)))
+            of_queue[label.queue.name].append(counts)
     return Snapshot(
         phase=phase,
         threads=threads,
-        counts=_sum(list(rows.values())),
+        counts=_sum(list(labels.values())),
         queues=MappingProxyType({name: _sum(them) for name, them in of_queue.items()}),
-        labels=MappingProxyType({key: _sum([row]) for key, row in rows.items()}),
+        labels=MappingProxyType(labels),
         rejected=rejected,
         remembered=remembered,
     )
 
 
-def _sum(rows: list[list[int]]) -> Counts:
-    columns = zip((0,) * len(COLUMNS), *rows, strict=True)
-    return Counts(**dict(zip(COLUMNS, map(sum, columns), strict=True)))
+def _sum(them: list[Counts]) -> Counts:
+    """Counts cannot change, so the sum of one is that one."""
+    if len(them) == 1:
+        return them[0]
+    return Counts(**{column: sum([getattr(counts, column) for counts in them]) for column in COLUMNS})
