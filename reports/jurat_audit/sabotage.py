@@ -79,6 +79,16 @@ class Fault:
     """What the check must say."""
 
 
+_CANCELS = (
+    '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
+    "    record = (event,)\n"
+    "    gates: Iterable[Any] = NO_GATES\n"
+    "    room: Iterable[Gate] = NO_GATES\n"
+    "    crowd: list[Gate] = []\n"
+    "    steward = None\n"
+)
+"""What the step that cancels does before it takes the lock."""
+
 FAULTS: tuple[Fault, ...] = (
     Fault(
         check="model",
@@ -132,48 +142,16 @@ FAULTS: tuple[Fault, ...] = (
         check="searches",
         says="the worker cancels without the lock",
         file="worker/jurat/_steps.py",
-        before=(
-            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
-            "    record = (event,)\n"
-            "    gates: Iterable[Any] = NO_GATES\n"
-            "    room: Iterable[Gate] = NO_GATES\n"
-            "    crowd: list[Gate] = []\n"
-            "    steward = None\n"
-            "    with core.lock:\n"
-        ),
-        after=(
-            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
-            "    record = (event,)\n"
-            "    gates: Iterable[Any] = NO_GATES\n"
-            "    room: Iterable[Gate] = NO_GATES\n"
-            "    crowd: list[Gate] = []\n"
-            "    steward = None\n"
-            "    if True:\n"
-        ),
+        before=_CANCELS + "    with core.lock:\n",
+        after=_CANCELS + "    if True:\n",
         expects="cancel_or_complete at the grain of the access",
     ),
     Fault(
         check="accesses",
         says="the worker cancels without the lock",
         file="worker/jurat/_steps.py",
-        before=(
-            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
-            "    record = (event,)\n"
-            "    gates: Iterable[Any] = NO_GATES\n"
-            "    room: Iterable[Gate] = NO_GATES\n"
-            "    crowd: list[Gate] = []\n"
-            "    steward = None\n"
-            "    with core.lock:\n"
-        ),
-        after=(
-            '    event = [now, "Cancel", task._number, 0, (reason.value, actor)]\n'
-            "    record = (event,)\n"
-            "    gates: Iterable[Any] = NO_GATES\n"
-            "    room: Iterable[Gate] = NO_GATES\n"
-            "    crowd: list[Gate] = []\n"
-            "    steward = None\n"
-            "    if True:\n"
-        ),
+        before=_CANCELS + "    with core.lock:\n",
+        after=_CANCELS + "    if True:\n",
         expects="cancel_or_complete: ",
     ),
     Fault(
@@ -183,6 +161,14 @@ FAULTS: tuple[Fault, ...] = (
         before="        now = core.now()\n        extras = None\n",
         after='        now = __import__("time").monotonic_ns()\n        extras = None\n',
         expects="nondeterminism",
+    ),
+    Fault(
+        check="costs",
+        says="the worker calls a function while it holds the lock, which reads the clock",
+        file="worker/jurat/_steps.py",
+        before="        rejected = core.rejected\n",
+        after="        rejected = core.rejected\n        core.now()\n",
+        expects="read the clock",
     ),
     Fault(
         check="guided",
@@ -351,6 +337,7 @@ CHECKS: Mapping[str, Callable[[], Sequence[str]]] = {
     "searches": lambda: _part("searches"),
     "accesses": lambda: _part("accesses"),
     "repeats": _repeats,
+    "costs": lambda: _part("costs"),
     "guided": _guided,
     "timing": lambda: _whole("timing"),
     "log": lambda: _whole("log"),

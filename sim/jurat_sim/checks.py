@@ -3,7 +3,8 @@
 `check` looks at a run that is over and answers with findings, the most telling first:
 
 * `conformance`: the event log is a behaviour of the specification, event by event;
-* `misuse`, `exception`: the seam was used by its rules, and no exception escaped a thread;
+* `misuse`, `lock`, `exception`: the seam was used by its rules, no code of a user's began while its thread
+  held a lock of the worker's, and no exception escaped a thread;
 * `witness`: the functions' own record agrees with the log: as many entries as Start
   events, never two of one task at once, and outcomes as recorded;
 * `stuck`: the run came to an end;
@@ -199,6 +200,8 @@ def _broken(stage: Stage) -> Iterator[Finding]:
         if thread.error is not None:
             what = type(thread.error).__name__
             yield Finding(f"exception: {what}", f"{what} escaped from {thread.name}: {thread.error}")
+    for what in stage.held:
+        yield Finding("lock: not held across user code", f"its thread holds a lock of the worker's: {what}")
     for place, problem in stage.problems:
         yield Finding(f"exception: {type(problem).__name__}", f"reported of {place}: {problem}")
 

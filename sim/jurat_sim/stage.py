@@ -201,6 +201,8 @@ class Stage:
         self.closings: list[Closing] = []
         self.spans: list[Span] = []
         """The calls of the worker that threads of the run have made, in the order in which they ended."""
+        self.held: list[str] = []
+        """What of a user's has begun on a thread that held a lock of the worker's."""
         self._left_open: list[Any] = []
 
     @property
@@ -273,6 +275,7 @@ class Stage:
         self.asked.append(submission)
 
         def called(handle: Any) -> None:
+            self._begins("a done callback")
             self.calls.append((submission, handle))
             self.look()  # whoever is called may use the worker as anybody may
 
@@ -335,8 +338,15 @@ class Stage:
         self.calls_made += 1
         return self.calls_made - 1 in self._omit
 
+    def _begins(self, what: str) -> None:
+        """Something of a user's begins on the thread that runs."""
+        core, me = self.worker._core, self.runtime.running
+        if core.lock.owner is me or core.choosing.owner is me:
+            self.held.append(f"{what}, on {me.name}")
+
     def _problem(self, what: str, problem: BaseException) -> None:
         """The worker reports that something of a user's has failed."""
+        self._begins("the report of a failure")
         if not isinstance(problem, Killed):
             self.problems.append((what, problem))
 
@@ -370,6 +380,7 @@ class Stage:
 
         def function(context: Any) -> object:
             thread = runtime.running.name
+            self._begins("a function")
             witness.append(Witnessed(ticket, "entered", thread))
             try:
                 submission.value = value = body(context)

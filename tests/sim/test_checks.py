@@ -15,7 +15,7 @@ from jurat_sim.pool import Pool
 from jurat_sim.randomness import seed_of
 from jurat_sim.runtime import BenchRuntime, Ending
 from jurat_sim.scenarios import SCENARIOS
-from jurat_sim.stage import Stage, Witnessed
+from jurat_sim.stage import Stage, Submission, Witnessed
 from jurat_sim.strategies import RandomWalk, RunToBlock
 from jurat_spec.lifecycle import ACTIONS
 
@@ -173,6 +173,10 @@ def _refuse_otherwise(stage: Stage) -> None:
     next(s for s in stage.submissions if s.refusal is not None).refusal = "QueueFull"
 
 
+def _hold(stage: Stage) -> None:
+    stage.held.append("a function, on worker-0")
+
+
 def _stuck(stage: Stage) -> None:
     stage.runtime.ending = Ending.STUCK
 
@@ -206,6 +210,7 @@ def _die(stage: Stage) -> None:
             f"conformance: Start: {ITS_TURN}",
         ),
         (_misused, "misuse"),
+        (_hold, "lock: not held across user code"),
         (_die, "exception: SystemExit"),
         (_stuck, "stuck"),
         (_bounded, "step bound"),
@@ -566,3 +571,24 @@ def test_what_no_log_may_hold_is_refused_each_time(drained: Stage) -> None:
     at_ns, action, task, attempt, _ = drained.log[1]
     drained.log[1] = (at_ns, action, task, attempt, object())
     assert _properties(judge(drained)) == _properties(check(drained)) != set()
+
+
+@pytest.mark.parametrize("lock", ["lock", "choosing"])
+def test_code_of_a_users_that_begins_under_a_lock_is_seen(lock: str) -> None:
+    """Either lock of the worker's: a function, and the report of a failure."""
+    runtime = BenchRuntime(RunToBlock(), Pool(), seed=1)
+    stage = Stage(load().package, runtime)
+    worker = stage.build_worker(threads=1)
+    worker.start()
+
+    def client() -> None:
+        with getattr(worker._core, lock):
+            stage._witnessed(Submission(0), lambda _: None)(None)
+            worker._core.on_problem("an observer", ValueError())
+        stage._witnessed(Submission(0), lambda _: None)(None)
+        stage.close(worker.stop_now())
+
+    stage.client("client", client)
+    runtime.run()
+    runtime.close()
+    assert stage.held == ["a function, on client", "the report of a failure, on client"]

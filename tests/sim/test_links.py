@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import jurat_sim.costs
 from jurat_audit import jobs
 from jurat_audit.content import check_content
-from jurat_audit.exploring import accesses, campaigns, guided, hunts, repeats, searches
+from jurat_audit.exploring import accesses, campaigns, costs, guided, hunts, repeats, searches
 from jurat_audit.link import PROFILES, Verdict
 from jurat_audit.links import conformance, timing
 from jurat_audit.progress import Silent
@@ -56,6 +57,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accesses, "SCENARIOS", duel)
     monkeypatch.setattr(repeats, "SCENARIOS", duel)
     monkeypatch.setattr(repeats, "IN_OTHER_PROCESSES", ())
+    monkeypatch.setattr(costs, "SCENARIOS", duel)
     monkeypatch.setitem(guided.NAMES, "default", ("two-plain",))
     monkeypatch.setattr(guided, "LEAST_EDGES", 1_000)
     monkeypatch.setattr(hunts, "HUNTED", LIFECYCLE_DEFECTS[::25])
@@ -84,6 +86,7 @@ def _conformance() -> LinkResult:
         accesses.BUDGETS,
         repeats.SCHEDULES,
         repeats.FOLLOWED,
+        costs.SCHEDULES,
         guided.NAMES,
     ],
 )
@@ -104,8 +107,29 @@ def test_conformance_passes_with_its_figures() -> None:
     assert figures["defects_found"] == figures["defects_seeded"] == len(hunts.HUNTED)
     assert figures["graph_edges"] == int(figures["edges_driven"]) + int(figures["edges_not_producible"])
     assert figures["duels_exhausted"] == figures["programs_exhausted"] == 1
-    done = ("situations_seen", "race_accesses", "schedules_repeated", "schedules_on_threads")
+    done = (
+        "situations_seen",
+        "race_accesses",
+        "schedules_repeated",
+        "schedules_on_threads",
+        "locked_sections",
+    )
     assert all(figures[name] for name in done)
+
+
+def test_what_is_done_in_a_section_and_what_costs_unevenly_fails_the_link(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By name; and a load whose tasks cost more and more has no figures."""
+    only(monkeypatch, costs)
+    monkeypatch.setattr(costs, "sections", lambda *_: (7, ("a thread waits",)))
+    uneven = [{"locks": 1}, {"locks": 2}] * 2
+    monkeypatch.setattr(jurat_sim.costs, "_counted", lambda *_: uneven.pop())
+    result = _conformance()
+    assert result.verdict is Verdict.FAIL
+    assert "submit_or_stop: a thread waits" in result.problems
+    assert any("so no task has a cost" in line for line in result.problems)
+    assert result.figures == {"locked_sections": 7, "offences_in_sections": 1}
 
 
 def test_what_it_answers_does_not_depend_on_how_many_processes_there_are(

@@ -86,6 +86,7 @@ def test_an_observer_that_fails_or_stalls_touches_no_task(hire: Hire, reported: 
     assert told[-1].action == "Stopped"
 
 
+@pytest.mark.evidence("NF-2")
 def test_an_observer_may_submit(hire: Hire) -> None:
     """No lock is held while it is called."""
     answers: list[Task[int]] = []

@@ -70,6 +70,7 @@ def offences(source: str) -> list[str]:
     ]
 
 
+@pytest.mark.evidence("NF-2")
 @pytest.mark.parametrize("module", [_steps, _results])
 def test_sections_contain_no_call_no_loop_and_no_container(module: ModuleType) -> None:
     """Read from the source of the steps, and of the fan-out."""
@@ -96,6 +97,7 @@ def test_a_planted_call_or_loop_is_found(line: str) -> None:
     assert len(offences(source)) >= 1
 
 
+@pytest.mark.evidence("NF-2")
 def test_every_step_is_one_section() -> None:
     """One function, one `with core.lock`, and nothing else in the package takes the lock."""
     counted: dict[str, int] = {}

@@ -12,7 +12,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..exploring import accesses, campaigns, guided, hunts, repeats, searches
+from ..exploring import accesses, campaigns, costs, guided, hunts, repeats, searches
 from ..jobs import done
 from ..link import LinkResult, Profile, Progress, Verdict
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMMAND = "jurat audit --link conformance"
 
-PARTS: tuple[ModuleType, ...] = (campaigns, searches, accesses, repeats, guided, hunts)
+PARTS: tuple[ModuleType, ...] = (campaigns, searches, accesses, repeats, costs, guided, hunts)
 """In the order in which the page shows them."""
 
 
