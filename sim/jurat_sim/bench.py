@@ -159,14 +159,16 @@ class Bench:
         strategy.begin(number)
         points = self.build.points
         runtime = BenchRuntime(strategy, self._pool, seed=self._seed, **self._options)
-        if points is not None:
-            points.use(runtime)
         try:
             stage = Stage(self.build.package, runtime, omit)
             self.scenario.describe(stage)
             if watch is not None:
                 watch(stage)
+            if points is not None:
+                points.use(runtime)
             ending = runtime.run()
+            if points is not None:
+                points.use(None)  # what is asked of the worker now is asked by nobody who runs
             findings = self._check(stage)
             if look is not None:
                 look(stage)
@@ -182,6 +184,8 @@ class Bench:
                 stage.omitted,
             )
         finally:
+            if points is not None:
+                points.use(runtime)  # for threads that are ended in the middle, and would go on
             runtime.close()
             if points is not None:
                 points.use(None)

@@ -130,6 +130,8 @@ class Points:
         self._package = package
         self._runtime: BenchRuntime | None = None
         self._access: Callable[[object], bool] = _nothing
+        self._idle = True
+        """No thread runs: then each call does what it must, and nothing else."""
         self._fields: dict[tuple[type, str], bool] = {}
         """What `_is_field` has said."""
         self.places: list[str] = []
@@ -141,33 +143,44 @@ class Points:
         """Switch points belong to this run from now on."""
         self._runtime = runtime
         self._access = _nothing if runtime is None else runtime.access
+        self._idle = runtime is None
 
     def load(self, place: int, of: Any) -> Any:
         """Before an attribute is read."""
+        if self._idle:
+            return of
         if not _HAS_CONSTANT_ATTRIBUTES[type(of)] and self._access(place):
             self._tell_field(place, of)
         return of
 
     def store(self, place: int, of: Any) -> Any:
         """Before an attribute is written or deleted."""
+        if self._idle:
+            return of
         if self._access(place):
             self._tell_field(place, of)
         return of
 
     def item(self, place: int, of: Any, index: Any) -> Any:
         """An item is read."""
+        if self._idle:
+            return of[index]
         if self._access(place):
             self._tell_content(place, of)
         return of[index]
 
     def at(self, place: int, of: Any, index: Any) -> Any:
         """Before an item is written or deleted: its index."""
+        if self._idle:
+            return index
         if self._access(place):
             self._tell_content(place, of)
         return index
 
     def variable(self, place: int, value: Any = None) -> Any:
         """Before a shared variable is read or written."""
+        if self._idle:
+            return value
         if self._access(place):
             site = self.sites[place]
             self._tell(place, site.variable, site.field, write=site.write)
@@ -175,6 +188,8 @@ class Points:
 
     def whole(self, place: int, value: Any, left: Any = None) -> Any:
         """Before an operation that looks into a value, and into the one on its left."""
+        if self._idle:
+            return value
         if not _IS_VALUE[type(value)] and self._access(place):
             self._tell_content(place, left)
             self._tell_content(place, value)
@@ -182,6 +197,8 @@ class Points:
 
     def times(self, place: int, value: Any, left: Any = None) -> Any:
         """Before a multiplication, which may look into either side whatever the other is."""
+        if self._idle:
+            return value
         if self._access(place):
             self._tell_content(place, left)
             self._tell_content(place, value)
@@ -189,12 +206,16 @@ class Points:
 
     def shell(self, place: int, value: Any) -> Any:
         """Before a truth test or an unpacking, which looks at the outermost container only."""
+        if self._idle:
+            return value
         if not _IS_FIXED[type(value)] and self._access(place):
             self._tell_content(place, value)
         return value
 
     def inplace(self, place: int, target: Any, value: Any) -> Any:
         """Before `target += value`, which may change the target itself."""
+        if self._idle:
+            return value
         if (not _IS_VALUE[type(target)] or not _IS_VALUE[type(value)]) and self._access(place):
             self._tell_content(place, value, write=False)
             self._tell_content(place, target)
@@ -202,10 +223,14 @@ class Points:
 
     def each(self, place: int, values: Any) -> Any:
         """Before each item is taken."""
+        if self._idle:
+            return values
         return values if _IS_FIXED[type(values)] else self._one_by_one(place, values, iter(values))
 
     def call(self, place: int, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Before a call, when its arguments are there."""
+        if self._idle:
+            return function(*args, **kwargs)
         if not self._is_seen_inside(function) and self._access(place):
             self._tell_call(place, function, (*args, *kwargs.values()))
         return function(*args, **kwargs)
