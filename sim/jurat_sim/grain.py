@@ -237,11 +237,13 @@ class Points:
 
     def _is_seen_inside(self, function: Any) -> bool:
         """What the call does has switch points of its own."""
-        if isinstance(function, MethodType):
+        kind = type(function)
+        if kind is MethodType:
             if _IS_SEAM[type(function.__self__)]:
                 return True
             function = function.__func__
-        if isinstance(function, FunctionType):
+            kind = type(function)
+        if kind is FunctionType:
             return function.__globals__.get(POINTS) is self
         return isinstance(function, type) and function.__module__.startswith(self._package)
 
