@@ -267,7 +267,13 @@ def explore(
     defect: Annotated[
         str | None, typer.Option(help="Seed this defect of the catalogue, such as D01.")
     ] = None,
-    grain: Annotated[str, typer.Option(help="Where threads may be switched: seam or access.")] = "seam",
+    grain: Annotated[
+        str | None,
+        typer.Option(help="Where threads may be switched: seam, the default, or access."),
+    ] = None,
+    races: Annotated[
+        bool, typer.Option("--races", help="Look for data races as well, at the grain of accesses.")
+    ] = False,
     strategy: Annotated[
         str,
         typer.Option(
@@ -293,7 +299,7 @@ def explore(
     if replay is not None:
         if scenario is not None:
             raise UsageError("--replay takes no scenario: the token names it")
-        return command.replayed(replay, backend=backend, full=full, as_json=json)
+        return command.replayed(replay, races=races, backend=backend, full=full, as_json=json)
     if scenario is None:
         raise UsageError(
             "name a scenario, or a token with --replay; jurat explore --list names the scenarios"
@@ -303,7 +309,8 @@ def explore(
         schedules=schedules,
         seed=seed,
         defect=defect,
-        grain=grain,
+        grain=grain or ("access" if races else "seam"),
+        races=races,
         strategy=strategy,
         as_json=json,
     )
@@ -319,7 +326,8 @@ def simulate(
     run: Annotated[int, typer.Option(min=0, help="Which run of it: each draws other numbers.")] = 0,
     pictures: Annotated[Path | None, typer.Option(help="A folder to draw charts into.")] = None,
     guide: Annotated[
-        bool, typer.Option("--guide", help="Look for the threads, rate and burst that its [guide] asks for.")
+        bool,
+        typer.Option("--guide", help="Look for the threads, rate and burst that its \\[guide] asks for."),
     ] = False,
     no_replay: Annotated[
         bool, typer.Option("--no-replay", help="Do not hold each event against the specification.")

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jurat_sim.defects import DEFECTS, defect_named
-from jurat_sim.errors import BenchError, UnknownGrain
+from jurat_sim.errors import BenchError, NoAccesses, UnknownGrain
 from jurat_sim.explore import Mode, Report, Verdict, strategy_named
 from jurat_sim.explore import explore as run_schedules
 from jurat_sim.explore import replay as run_again
@@ -49,6 +49,7 @@ def explored(
     seed: int,
     defect: str | None,
     grain: str,
+    races: bool,
     strategy: str,
     as_json: bool,
 ) -> int:
@@ -60,6 +61,8 @@ def explored(
         if grain not in set(Grain):
             raise UnknownGrain(grain)
         strategy_named(strategy, Grain(grain), seed)
+        if races and grain != Grain.ACCESS:
+            raise NoAccesses
     with _said(), shown("explore", sys.stderr) as progress:
         progress.step(scenario if defect is None else f"{scenario} with {defect}")
         progress.total(schedules)
@@ -67,6 +70,7 @@ def explored(
             scenario,
             defect=defect,
             grain=grain,
+            races=races,
             strategy=strategy,
             schedules=schedules,
             seed=seed,
@@ -75,12 +79,13 @@ def explored(
     if as_json:
         sys.stdout.write(canonical_json(asdict(report)))
     else:
-        _print(_told(report))
+        _print(_told(report, races=races))
     return EXIT_STATUS[report.verdict]
 
 
-def _told(report: Report) -> list[str]:
+def _told(report: Report, *, races: bool) -> list[str]:
     """A campaign in words."""
+    command = f"jurat explore{' --races' if races else ''}"
     subject = "the shipped worker" if report.defect is None else f"the worker with {report.defect}"
     lines = [
         f"{report.scenario}: {subject}, {report.schedules:,} schedules at the grain of the {report.grain}",
@@ -114,17 +119,17 @@ def _told(report: Report) -> list[str]:
                 ),
                 f"shrunk to {failure.deviations} departures from the default order",
                 "",
-                *(f"  {line}" for line in run_again(failure.token).story.brief()),
+                *(f"  {line}" for line in run_again(failure.token, races=races).story.brief()),
                 "",
-                f"replay: jurat explore --replay {failure.token}",
+                f"replay: {command} --replay {failure.token}",
             ]
     return lines
 
 
-def replayed(token: str, *, backend: str, full: bool, as_json: bool) -> int:
+def replayed(token: str, *, races: bool, backend: str, full: bool, as_json: bool) -> int:
     """Make the run of a token again and tell it."""
     with _said():
-        run = run_again(token, backend=backend)
+        run = run_again(token, races=races, backend=backend)
     story = run.story.full() if full else run.story.brief()
     if as_json:
         row = {

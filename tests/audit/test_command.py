@@ -45,6 +45,7 @@ def jurat(*arguments: str, before: str = "", **environment: str) -> subprocess.C
         (("explore", "no_such_scenario"), "unknown scenario: no_such_scenario"),
         (("explore", "submit_races_stop", "--defect", "D99"), "unknown defect: D99"),
         (("explore", "submit_races_stop", "--grain", "sand"), "unknown grain: sand"),
+        (("explore", "submit_races_stop", "--grain", "seam", "--races"), "at the grain of accesses only"),
         (("explore", "submit_races_stop", "--strategy", "luck"), "unknown strategy: luck"),
         (("explore", "submit_races_stop", "--schedules", "0"), "--schedules"),
         (("explore", "submit_races_stop", "--schedules", "many"), "--schedules"),
@@ -173,6 +174,20 @@ def test_a_token_is_replayed_on_threads_as_on_greenlets() -> None:
     )
 
 
+def test_a_data_race_is_found_and_its_replay_is_the_line_that_was_printed() -> None:
+    """With the option that looks for races; without it the same run has nothing wrong."""
+    found = jurat("explore", "submit_races_stop", "--defect", "L02", "--races", "--schedules", "5")
+    assert found.returncode == 1
+    *_, last = found.stdout.splitlines()
+    assert last.startswith("replay: jurat explore --races --replay v1.")
+    command = last.removeprefix("replay: jurat ").split()
+    again = jurat(*command)
+    assert again.returncode == 1
+    assert "what died: race: Core." in again.stdout
+    command.remove("--races")
+    assert jurat(*command).returncode == 0
+
+
 def test_the_clean_worker_passes_and_the_words_say_sampled() -> None:
     """A sample is no proof."""
     done = jurat("explore", "drain_with_stuck_task", "--schedules", "50")
@@ -195,6 +210,11 @@ def test_scenarios_and_defects_are_listed() -> None:
     shown = jurat("explore", "--list").stdout
     assert "submit_races_stop" in shown
     assert "D04" in shown
+
+
+def test_what_stands_in_brackets_is_not_taken_for_a_style() -> None:
+    """In the help."""
+    assert "its [guide] asks for" in " ".join(jurat("simulate", "--help", COLUMNS="200").stdout.split())
 
 
 def test_the_version_is_said() -> None:
