@@ -108,6 +108,20 @@ def test_the_examples_hold_every_check(name: str) -> None:
     assert outcome.figures["workers"] == 2
 
 
+def test_what_is_counted_over_two_workers_is_counted_in_order_of_time() -> None:
+    """Also while the one drains and the other has begun."""
+    load = tasks(*[(at * 10 * MS, 30 * MS) for at in range(12)])
+    run = simulate(one(load, Drain(at=55 * MS, replaced="at once"), threads=1)).run
+    assert len(run.generations) == 2
+    for instants in (run.ledger.depth_at, run.ledger.live_at):
+        assert list(instants) == sorted(instants)
+    # Six tasks of the first worker, one after the other, and then the second has the other six.
+    waiting = dict(zip(run.ledger.depth_at, run.ledger.depth, strict=True))
+    assert waiting[50 * MS] == 4
+    assert waiting[60 * MS] == 3
+    assert waiting[70 * MS] == 4
+
+
 def test_a_worker_that_is_replaced_at_once_refuses_nothing() -> None:
     """And one that is replaced when it has stopped refuses what comes meanwhile."""
     load = Load(name="task", arrivals=Regular(every=MS), count=100, service=ConstantService(length=5 * MS))

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -76,6 +79,18 @@ class Ledger:
         self.starts.append(array("q"))
         self._live.append({})
         return len(self._live) - 1
+
+    def take_all(self, batches: dict[int, list[Any]]) -> None:
+        """Add up what each worker has recorded since, in order of time: a sum over all of them needs that."""
+        some = {worker: events for worker, events in batches.items() if events}
+        if len(some) <= 1:  # hardly ever more: one worker follows another
+            for worker, events in some.items():
+                self.take(worker, events)
+            return
+        told_apart = [[(worker, event) for event in events] for worker, events in some.items()]
+        merged = merge(*told_apart, key=lambda it: it[1][0])
+        for worker, its_events in groupby(merged, key=itemgetter(0)):
+            self.take(worker, [event for _, event in its_events])
 
     def take(self, worker: int, events: Iterable[Any]) -> None:
         """Add up what this worker has recorded since."""

@@ -135,14 +135,13 @@ class Generation:
         self._cut = cut
         self._seen = 0
 
-    def read(self, ledger: Ledger) -> list[Any]:
-        """Read what was recorded since, and cut it off if nobody else reads it."""
+    def read(self) -> list[Any]:
+        """Read and replay what was recorded since, and cut it off if nobody else reads it."""
         events = self.log[self._seen :]
         if self._cut:
             del self.log[:]
         else:
             self._seen += len(events)
-        ledger.take(self.number, events)
         if self.replay is not None and self.refused is None:
             try:
                 for event in events:
@@ -332,9 +331,10 @@ class Run:
 
     def _read_all(self) -> None:
         self._since_read = 0
-        for generation in self.generations:
-            events = generation.read(self.ledger)
-            if self._kept:
+        batches = {generation.number: generation.read() for generation in self.generations}
+        self.ledger.take_all(batches)
+        if self._kept:
+            for events in batches.values():
                 self.events += events
 
     def _operate(self) -> None:
