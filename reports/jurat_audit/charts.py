@@ -1,297 +1,325 @@
-"""Charts of a simulation, drawn by hand into SVG: starts, threads, retries, a shutdown, a queue.
+"""Charts of a simulation, as data: starts, threads, retries, a shutdown, a queue.
 
-As `pictures`, they are plain text with whole-number coordinates, so they repeat to the byte, and each
-has a title and a description for readers who do not see it.  They are files of their own, so each brings
-its few rules of style, for light and for dark.
+A chart is plain data: two axes, and marks in the units of those axes.  So it can stand in `audit.json`, and
+`plots` draws the same picture from it as from a run.  Nothing here knows about pixels.
+
+Each chart says three things in words: its title; a description, for readers who do not see it; and how it
+is read, that is what it shows, what would be wrong, and what is left out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from html import escape
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from jurat_sim.simulate.durations import show
+from jurat_sim.simulate.laws import Rate, envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from jurat_sim.simulate.outcome import Outcome
-    from jurat_sim.simulate.run import Closing, Run
-
-WIDTH, HEIGHT = 920, 380
-LEFT, RIGHT, TOP, BOTTOM = 96, 24, 44, 56
-COLUMNS = 400
-"""Points along a line at most: of more, the largest in each column is drawn."""
-BARS = 400
-"""Attempts that are drawn beside their threads at most."""
-MOST_ROWS = 40
-DOTS = 2_000
-
-STYLE = (
-    "svg{--paper:#fff;--ink:#1d1f22;--soft:#555c66;--rule:#d8d5cc;--line:#1d4f86;--bad:#a11616;"
-    "--band:#d5e2f1;background:var(--paper)}"
-    "@media(prefers-color-scheme:dark){svg{--paper:#1b1e22;--ink:#e6e4de;--soft:#a4abb5;--rule:#373c44;"
-    "--line:#8cb8ec;--bad:#ff9389;--band:#26384d}}"
-    'text{font:13px system-ui,"Segoe UI",Roboto,sans-serif;fill:var(--soft)}'
-    ".title{font-weight:600;font-size:15px;fill:var(--ink)}.axis,.grid{stroke:var(--rule);fill:none}"
-    ".line{stroke:var(--line);fill:none;stroke-width:1.6}.bound{stroke:var(--bad);fill:none;"
-    "stroke-width:1.4;stroke-dasharray:6 4}.band{fill:var(--band)}.dot{fill:var(--line);fill-opacity:.55}"
-    ".returned{fill:var(--line)}.raised{fill:var(--bad)}"
-)
+    from jurat_sim.simulate.run import Run
 
 
-@dataclass(slots=True, kw_only=True)
-class Chart:
-    """A plane with two axes, from zero or `x_least` to the given ends, in whole numbers."""
+class Axis(TypedDict):
+    """One axis, in whole numbers.  An axis with names has one unit for each, and no numbers."""
+
+    label: str
+    unit: str
+    """`ns`, or nothing for a count."""
+    least: int
+    most: int
+    names: NotRequired[list[str]]
+
+
+class Marks(TypedDict):
+    """Marks of one kind: a point for each `x` and `y`, which some shapes take on to an end."""
+
+    shape: str
+    """`stairs`, `line`, `dots`, `bars` (to `x_until`, along an axis with names) or `bands` (to both ends)."""
+    style: str
+    """`value`, `bound`, `mark`, `band`, `returned` or `raised`: how it is painted."""
+    says: str
+    """What it is, for the legend."""
+    x: list[int]
+    y: list[int]
+    x_until: NotRequired[list[int]]
+    y_until: NotRequired[list[int]]
+
+
+class Chart(TypedDict):
+    """A chart."""
 
     name: str
     title: str
-    x_least: int = 0
-    x_most: int
-    y_most: int
-    height: int = HEIGHT
-    _marks: list[str] = field(default_factory=list)
-
-    def x(self, value: int) -> int:
-        """Where a value stands from the left."""
-        span = max(1, self.x_most - self.x_least)
-        return LEFT + (value - self.x_least) * (WIDTH - LEFT - RIGHT) // span
-
-    def y(self, value: int) -> int:
-        """Where a value stands from the top."""
-        return self.height - BOTTOM - value * (self.height - TOP - BOTTOM) // max(1, self.y_most)
-
-    def scale(self, label: str, show_value: Callable[[int], str]) -> None:
-        """The axis on the left, with five marks."""
-        for step in range(5):
-            value = self.y_most * step // 4
-            y = self.y(value)
-            self._marks.append(f'<path class="grid" d="M{LEFT} {y}H{WIDTH - RIGHT}"/>')
-            self.text(LEFT - 8, y + 4, show_value(value), anchor="end")
-        self.text(8, TOP - 8, label, anchor="start")
-
-    def axes(
-        self, x_label: str, show_x: Callable[[int], str], y_label: str, show_y: Callable[[int], str]
-    ) -> None:
-        """Both axes, with five marks each."""
-        base, right = self.height - BOTTOM, WIDTH - RIGHT
-        if y_label:
-            self.scale(y_label, show_y)
-        for step in range(5):
-            value = self.x_least + (self.x_most - self.x_least) * step // 4
-            x = self.x(value)
-            self._marks.append(f'<path class="axis" d="M{x} {base}v5"/>')
-            self.text(x, base + 20, show_x(value), anchor="end" if step == 4 else "middle")
-        self._marks.append(f'<path class="axis" d="M{LEFT} {TOP}V{base}H{right}"/>')
-        self.text(LEFT, base + 42, x_label, anchor="start")
-
-    def text(self, x: int, y: int, text: str, *, css: str = "", anchor: str = "middle") -> None:
-        """One line of text."""
-        kind = f' class="{css}"' if css else ""
-        self._marks.append(f'<text{kind} x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>')
-
-    def stairs(self, points: Sequence[tuple[int, int]], *, css: str = "line") -> None:
-        """A value that stays until the next point."""
-        if points:
-            first, *rest = points
-            path = [f"M{self.x(first[0])} {self.y(first[1])}"]
-            path += [f"H{self.x(x)}V{self.y(y)}" for x, y in rest]
-            self._marks.append(f'<path class="{css}" d="{"".join(path)}"/>')
-
-    def straight(self, points: Sequence[tuple[int, int]], *, css: str = "bound") -> None:
-        """A line through these points."""
-        path = " ".join(
-            f"{'L' if place else 'M'}{self.x(x)} {self.y(y)}" for place, (x, y) in enumerate(points)
-        )
-        self._marks.append(f'<path class="{css}" d="{path}"/>')
-
-    def bar(self, x: int, until: int, y: int, height: int, *, css: str) -> None:
-        """A bar from one value to another, at a place in pixels."""
-        left = self.x(x)
-        width = max(1, self.x(until) - left)
-        self._marks.append(f'<rect class="{css}" x="{left}" y="{y}" width="{width}" height="{height}"/>')
-
-    def band(self, x: int, until: int, least: int, most: int) -> None:
-        """A rectangle between two values on each axis."""
-        left, top = self.x(x), self.y(most)
-        width, height = self.x(until) - left, max(1, self.y(least) - top)
-        self._marks.append(f'<rect class="band" x="{left}" y="{top}" width="{width}" height="{height}"/>')
-
-    def dot(self, x: int, y: int) -> None:
-        """A point, at a place in pixels."""
-        self._marks.append(f'<circle class="dot" cx="{x}" cy="{y}" r="2"/>')
-
-    def svg(self, description: str) -> str:
-        """The chart as text."""
-        name = self.name
-        head = (
-            f'<svg viewBox="0 0 {WIDTH} {self.height}" role="img" '
-            f'aria-labelledby="{name}-title {name}-desc" xmlns="http://www.w3.org/2000/svg">'
-            f'<title id="{name}-title">{escape(self.title)}</title>'
-            f'<desc id="{name}-desc">{escape(description)}</desc><style>{STYLE}</style>'
-            f'<text class="title" x="8" y="20" text-anchor="start">{escape(self.title)}</text>'
-        )
-        return "\n".join([head, *self._marks, "</svg>"]) + "\n"
+    description: str
+    reading: str
+    """What is seen and what would be wrong, in a line or two."""
+    x: Axis
+    y: Axis
+    marks: list[Marks]
 
 
-def charts(outcome: Outcome) -> dict[str, str]:
-    """The charts of a simulation by the names of their files.  What did not happen has no chart."""
-    drawn = {
-        "starts.svg": starts_chart(outcome),
-        "threads.svg": threads_chart(outcome.run),
-        "retries.svg": retries_chart(outcome),
-        "shutdown.svg": shutdown_chart(outcome.run),
-        "queue.svg": queue_chart(outcome.run),
-    }
-    return {name: chart for name, chart in drawn.items() if chart is not None}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detail:
+    """How much of a run is drawn at most."""
+
+    starts: int
+    attempts: int
+    threads: int
+    dots: int
+    columns: int
+    """Parts of the time along a line.  Of each, the largest and the least value are drawn."""
 
 
-def starts_chart(outcome: Outcome) -> str | None:
-    """How many tasks the first worker has started, beside how many its limiter permits."""
+FILES = Detail(starts=400, attempts=400, threads=40, dots=2_000, columns=200)
+"""For files of their own."""
+PAGE = Detail(starts=160, attempts=120, threads=16, dots=400, columns=100)
+"""For a page that shows several."""
+
+
+def charts(outcome: Outcome, detail: Detail) -> list[Chart]:
+    """The charts of a simulation.  What did not happen has no chart."""
+    drawn = (
+        starts_chart(outcome, detail),
+        threads_chart(outcome.run, detail),
+        retries_chart(outcome, detail),
+        shutdown_chart(outcome, detail),
+        queue_chart(outcome.run, detail),
+    )
+    return [chart for chart in drawn if chart is not None]
+
+
+def starts_chart(outcome: Outcome, detail: Detail) -> Chart | None:
+    """How many tasks the first worker has started, beside how many its limiter permits by then."""
     limit = outcome.scenario.worker.rate
-    starts = outcome.run.ledger.starts[0]
-    if limit is None or not starts:
+    every = outcome.run.ledger.starts[0]
+    if limit is None or not every:
         return None
-    first, last = starts[0], starts[-1]
-    permitted = limit.burst + limit.starts * (last - first) // limit.per
-    chart = Chart(
+    starts = every[: detail.starts].tolist()
+    permitted = envelope(starts, Rate(limit.starts, limit.per, limit.burst))
+    last = max(starts[-1], starts[0] + 1)
+    return Chart(
         name="starts",
-        title="Starts, and the most that the limiter permits since the first",
-        x_least=first,
-        x_most=max(last, first + 1),
-        y_most=max(permitted, len(starts)),
-    )
-    chart.axes("time", show, "starts", _number)
-    chart.stairs(_columns(starts, range(1, len(starts) + 1)))
-    chart.straight([(first, limit.burst), (last, permitted)])
-    return chart.svg(
-        f"{len(starts):,} starts from {show(first)} to {show(last)}; at most {permitted:,} were permitted: "
-        f"{limit.burst} at once and {limit.starts} in {show(limit.per)}."
+        title="Starts, and the most that the limiter permits",
+        description=(
+            f"{len(starts):,} starts from {show(starts[0])} to {show(starts[-1])}, where at most "
+            f"{permitted[-1]:,} were permitted: {limit.burst:,} at once and {limit.starts:,} in "
+            f"{show(limit.per)}."
+        ),
+        reading=(
+            "Each step is a start. The dashed line is the most that the limiter permits by then, given the "
+            "starts before. A step above it would be wrong."
+            + _first(len(starts), len(every), "starts of the first worker")
+        ),
+        x=Axis(label="time", unit="ns", least=starts[0], most=last),
+        y=Axis(label="starts", unit="", least=0, most=max(*permitted, len(starts))),
+        marks=[
+            Marks(shape="line", style="bound", says="permitted", x=starts, y=permitted),
+            Marks(shape="stairs", style="value", says="started", x=starts, y=list(range(1, len(starts) + 1))),
+        ],
     )
 
 
-def threads_chart(run: Run) -> str | None:
+def threads_chart(run: Run, detail: Detail) -> Chart | None:
     """What ran on which thread, when: the first attempts of the first worker."""
-    spans = [span for span in run.spans if span.worker == 0][:BARS]
+    every = [span for span in run.spans if span.worker == 0]
+    spans = every[: detail.attempts]
     if not spans:
         return None
-    threads = sorted({span.thread for span in spans}, key=lambda name: (len(name), name))[:MOST_ROWS]
-    row = 22
-    chart = Chart(
+    names = sorted({span.thread for span in spans}, key=lambda name: (len(name), name))[: detail.threads]
+    rows = {name: row for row, name in enumerate(reversed(names))}
+    shown = [span for span in spans if span.thread in rows]
+    marks = []
+    for how in ("returned", "raised"):
+        of_it = [span for span in shown if span.how == how]
+        marks.append(
+            Marks(
+                shape="bars",
+                style=how,
+                says=how,
+                x=[span.began_ns for span in of_it],
+                x_until=[span.ended_ns for span in of_it],
+                y=[rows[span.thread] for span in of_it],
+            )
+        )
+    return Chart(
         name="threads",
-        title=f"The first {len(spans):,} attempts, on their threads",
-        x_least=min(span.began_ns for span in spans),
-        x_most=max(span.ended_ns for span in spans),
-        y_most=len(threads),
-        height=TOP + BOTTOM + row * len(threads),
+        title="Attempts, on their threads",
+        description=(
+            f"{len(shown):,} attempts on {len(names):,} threads; "
+            f"{sum(span.how == 'raised' for span in shown):,} of them raised."
+        ),
+        reading=(
+            "Each bar is an attempt, from the call of its function to its end. Two bars of one thread that "
+            "overlap would be wrong, and so would a thread beyond the worker's own."
+            + _first(len(shown), len(run.ledger.starts[0]), "attempts of the first worker")
+        ),
+        x=Axis(
+            label="time",
+            unit="ns",
+            least=min(span.began_ns for span in shown),
+            most=max(*(span.ended_ns for span in shown), 1),
+        ),
+        y=Axis(label="", unit="", least=0, most=len(names), names=list(rows)),
+        marks=marks,
     )
-    chart.axes("time", show, "", lambda _: "")
-    for place, thread in enumerate(threads):
-        chart.text(LEFT - 8, TOP + row * place + 15, thread, anchor="end")
-    for span in spans:
-        if span.thread in threads:
-            y = TOP + row * threads.index(span.thread) + 4
-            chart.bar(span.began_ns, span.ended_ns, y, row - 8, css=span.how)
-    raised = sum(span.how == "raised" for span in spans)
-    return chart.svg(f"{len(spans):,} attempts on {len(threads):,} threads; {raised:,} of them raised.")
 
 
-def retries_chart(outcome: Outcome) -> str | None:
+def retries_chart(outcome: Outcome, detail: Detail) -> Chart | None:
     """The backoff of each retry, beside the band in which its jitter may put it."""
     retry = outcome.scenario.worker.retry
-    delays = outcome.run.ledger.delays[:DOTS]
+    every = outcome.run.ledger.delays
+    delays = every[: detail.dots]
     if retry is None or not delays:
         return None
     attempts = max(delay.attempt for delay in delays)
-    longest = [min(retry.cap, retry.delay * 2 ** (attempt - 1)) for attempt in range(1, attempts + 1)]
-    most = max(*longest, *(delay.delay_ns for delay in delays), 1)
-    chart = Chart(
+    longest = [min(retry.cap, retry.delay * 2**before) for before in range(attempts)]
+    kept = 1 - retry.jitter
+    return Chart(
         name="retries",
         title="The backoff of each retry, and its band",
-        x_most=attempts * COLUMNS,
-        y_most=most,
-    )
-    for place, length in enumerate(longest):
-        least = -(-length * (retry.jitter.denominator - retry.jitter.numerator) // retry.jitter.denominator)
-        chart.band(place * COLUMNS + 40, (place + 1) * COLUMNS - 40, least, length)
-        chart.text(
-            chart.x(place * COLUMNS + COLUMNS // 2), HEIGHT - BOTTOM + 20, f"after attempt {place + 1}"
-        )
-    chart.scale("backoff", show)
-    seen = [0] * attempts
-    for delay in delays:
-        place = delay.attempt - 1
-        # Spread by a step that has no divisor in common with the width, so that dots do not hide each other.
-        x = place * COLUMNS + 50 + seen[place] * 7 % 300
-        seen[place] += 1
-        chart.dot(chart.x(x), chart.y(delay.delay_ns))
-    return chart.svg(
-        f"{len(delays):,} retries after at most {attempts} attempts; the band of each is from "
-        f"{1 - retry.jitter} of its longest backoff to all of it."
+        description=(
+            f"{len(delays):,} retries after at most {attempts} attempts; each band is from {kept} of the "
+            f"longest backoff to all of it."
+        ),
+        reading=(
+            "Each dot is a retry, at the backoff that it was given; each box is what the policy permits "
+            "after that attempt. A dot outside its box would be wrong, and so would dots that do not spread."
+            + _first(len(delays), len(every), "retries")
+        ),
+        x=Axis(
+            label="after attempt",
+            unit="",
+            least=0,
+            most=attempts,
+            names=[str(before + 1) for before in range(attempts)],
+        ),
+        y=Axis(
+            label="backoff", unit="ns", least=0, most=max(*longest, *(delay.delay_ns for delay in delays), 1)
+        ),
+        marks=[
+            Marks(
+                shape="bands",
+                style="band",
+                says="permitted",
+                x=list(range(attempts)),
+                x_until=list(range(1, attempts + 1)),
+                y=[-(-length * kept.numerator // kept.denominator) for length in longest],
+                y_until=longest,
+            ),
+            Marks(
+                shape="dots",
+                style="value",
+                says="drawn",
+                x=[delay.attempt - 1 for delay in delays],
+                y=[delay.delay_ns for delay in delays],
+            ),
+        ],
     )
 
 
-def shutdown_chart(run: Run) -> str | None:
+def shutdown_chart(outcome: Outcome, detail: Detail) -> Chart | None:
     """How many tasks are left during the shutdown that began with the most, beside its bound."""
+    run, said = outcome.run, outcome.scenario.worker
     closings = [it for it in run.closings if it.ended_ns >= 0]
     if not closings:
         return None
     it = max(closings, key=lambda one: one.live)
-    ledger = run.ledger
-    points = [(it.began_ns, it.live)]
+    points = [(0, it.live)]
     points += [
-        (at, live)
-        for at, live in zip(ledger.live_at, ledger.live, strict=True)
+        (at - it.began_ns, live)
+        for at, live in zip(run.ledger.live_at, run.ledger.live, strict=True)
         if it.began_ns < at <= it.ended_ns
     ]
-    end = it.ended_ns if it.bound_ns is None else it.began_ns + it.bound_ns
-    chart = Chart(
+    shown = _columns([at for at, _ in points], [live for _, live in points], detail.columns)
+    most = max(live for _, live in points) or 1
+    marks = [_stairs(shown, "not ended")]
+    bounds = {"its bound": it.bound_ns}
+    if it.what == "drain":
+        bounds = {"its deadline": said.drain_deadline, **bounds}
+    marks += [
+        Marks(
+            shape="line",
+            style="bound" if words == "its bound" else "mark",
+            says=words,
+            x=[at, at],
+            y=[0, most],
+        )
+        for words, at in bounds.items()
+        if at is not None
+    ]
+    bound = "" if it.bound_ns is None else f" of at most {show(it.bound_ns)}"
+    hanging = "" if it.bound_ns is None else "; what hangs until its bound is abandoned"
+    last = len(run.generations) == it.worker + 1
+    others = "" if last else " Tasks of the worker that follows are counted too."
+    return Chart(
         name="shutdown",
         title=f"Tasks that have not ended, during the {it.what} of worker {it.worker}",
-        x_least=it.began_ns,
-        x_most=max(end, it.ended_ns, it.began_ns + 1),
-        y_most=max(live for _, live in points) or 1,
+        description=f"{it.live:,} tasks when it began; it took {show(it.length_ns)}{bound}.",
+        reading=(
+            f"The line ends when the {it.what} is over{hanging}. Beyond its bound, or with a task left, "
+            f"it would be wrong.{others}{_extremes(len(shown), len(points))}"
+        ),
+        x=Axis(
+            label="since it began",
+            unit="ns",
+            least=0,
+            most=max(it.bound_ns or 0, it.length_ns, 1),
+        ),
+        y=Axis(label="tasks", unit="", least=0, most=most),
+        marks=marks,
     )
-    chart.axes("since it began", _since(it), "tasks of all workers", _number)
-    chart.stairs(_columns([at for at, _ in points], [live for _, live in points]))
-    if it.bound_ns is not None:
-        chart.straight([(end, 0), (end, chart.y_most)])
-    bound = "" if it.bound_ns is None else f" of at most {show(it.bound_ns)}"
-    return chart.svg(f"{it.live:,} tasks when it began; it took {show(it.length_ns)}{bound}.")
 
 
-def queue_chart(run: Run) -> str | None:
+def queue_chart(run: Run, detail: Detail) -> Chart | None:
     """How many tasks wait for a thread."""
     ledger = run.ledger
     if not ledger.depth:
         return None
     most = max(ledger.depth)
-    chart = Chart(
-        name="queue", title="Tasks that wait for a thread", x_most=max(1, run.ended_ns), y_most=max(1, most)
+    shown = _columns(ledger.depth_at, ledger.depth, detail.columns)
+    end = (run.ended_ns, ledger.depth[-1])
+    return Chart(
+        name="queue",
+        title="Tasks that wait for a thread",
+        description=f"At most {most:,} tasks waited, in {show(run.ended_ns)}.",
+        reading=(
+            "Loads fill the queue, and threads empty it. A queue that does not come down again would be "
+            "wrong, and so would one that does not end at zero." + _extremes(len(shown), len(ledger.depth))
+        ),
+        x=Axis(label="time", unit="ns", least=0, most=max(1, run.ended_ns)),
+        y=Axis(label="tasks", unit="", least=0, most=max(1, most)),
+        marks=[_stairs([*shown, end], "waiting")],
     )
-    chart.axes("time", show, "tasks", _number)
-    chart.stairs(_columns(ledger.depth_at, ledger.depth))
-    return chart.svg(f"At most {most:,} tasks waited, in {show(run.ended_ns)}.")
 
 
-def _columns(instants: Sequence[int], values: Sequence[int]) -> list[tuple[int, int]]:
-    """The largest value of each column, and the last value of all."""
-    if len(instants) <= COLUMNS:
-        return list(zip(instants, values, strict=True))
+def _stairs(points: Sequence[tuple[int, int]], says: str) -> Marks:
+    return Marks(shape="stairs", style="value", says=says, x=[x for x, _ in points], y=[y for _, y in points])
+
+
+def _first(shown: int, of: int, what: str) -> str:
+    return "" if shown >= of else f" Shown are the first {shown:,} of {of:,} {what}."
+
+
+def _extremes(shown: int, of: int) -> str:
+    if shown >= of:
+        return ""
+    return f" Of each part of the time the largest and the least of {of:,} values are shown."
+
+
+def _columns(instants: Sequence[int], values: Sequence[int], columns: int) -> list[tuple[int, int]]:
+    """The largest and the least value of each column, as they come, and the last of all."""
+    points = list(zip(instants, values, strict=True))
+    if len(points) <= 2 * columns:
+        return points
     first, last = instants[0], instants[-1]
     span = max(1, last - first)
-    largest: dict[int, tuple[int, int]] = {}
-    for at, value in zip(instants, values, strict=True):
-        column = (at - first) * COLUMNS // span
-        if column not in largest or value > largest[column][1]:
-            largest[column] = (at, value)
-    return [*largest.values(), (last, values[-1])]
-
-
-def _number(value: int) -> str:
-    return f"{value:,}"
-
-
-def _since(closing: Closing) -> Callable[[int], str]:
-    return lambda at: show(at - closing.began_ns)
+    kept: list[tuple[int, int]] = []
+    for _, column in groupby(points, key=lambda point: (point[0] - first) * columns // span):
+        of_it = list(column)
+        ends = {min(of_it, key=lambda point: point[1]), max(of_it, key=lambda point: point[1])}
+        kept += sorted(ends)
+    return kept if kept[-1] == points[-1] else [*kept, points[-1]]

@@ -38,6 +38,7 @@ SCHEMA_VERSION = 1
 FILES = ("deep.html", "deep.json")
 
 DEPENDS = (
+    "examples/scenarios/",
     "pyproject.toml",
     "reports/jurat_audit/",
     "requirements/",
@@ -52,6 +53,7 @@ DRAWS = (
     "reports/jurat_audit/cli.py",
     "reports/jurat_audit/page.py",
     "reports/jurat_audit/pictures.py",
+    "reports/jurat_audit/plots.py",
     "reports/jurat_audit/progress.py",
     "reports/jurat_audit/readme.py",
     "reports/jurat_audit/requirements",

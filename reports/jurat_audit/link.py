@@ -63,7 +63,9 @@ class LinkResult:
     * `properties`: [{"name", "model", "holds"}], each property checked, by its TLA+ name;
     * `defects`: [{"id", "found", "by", "property", "schedules", "replay", "story"}], story a list of lines;
     * `limits`: sentences, what this link's bounds do not cover;
-    * `tables`: [{"title", "columns", "rows"}], shown as they are.
+    * `tables`: [{"title", "columns", "rows"}], shown as they are;
+    * `simulation`: {"scenario", "text", "command", "checks", "checks_that_hold", "charts"}, a simulation
+      that is drawn; the charts are numbers (`charts.Chart`), and no pictures.
     """
 
     problems: tuple[str, ...] = ()

@@ -19,11 +19,13 @@ from markupsafe import Markup, escape
 from jurat_spec import RULE_VERSION
 from jurat_spec.lifecycle import ACTIONS, STATUSES
 
-from . import pictures
+from . import pictures, plots
 from .report import verdict_counts
 
 if TYPE_CHECKING:
     from jurat_spec.lifecycle import Action
+
+    from .charts import Chart
 
 HEADLINES = {
     "pass": "Everything that is built was checked, and holds. What is planned counts for nothing here.",
@@ -53,7 +55,10 @@ def render(content: dict[str, Any]) -> str:
     """The page for this content."""
     style = _template("audit.css")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    links = {link["id"]: {"tables": [], "limits": [], **link["details"], **link} for link in content["links"]}
+    links = {
+        link["id"]: {"tables": [], "limits": [], "simulation": None, **link["details"], **link}
+        for link in content["links"]
+    }
     verdicts = {link["id"]: link["verdict"] for link in content["links"]}
     counts = verdict_counts(row["verdict"] for row in content["requirements"])
     return (
@@ -97,7 +102,10 @@ def render_deep(content: dict[str, Any]) -> str:
             content=content,
             style=Markup(style),  # noqa: S704 - our own file
             style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-            links=[{"tables": [], "limits": [], **link["details"], **link} for link in content["links"]],
+            links=[
+                {"tables": [], "limits": [], "simulation": None, **link["details"], **link}
+                for link in content["links"]
+            ],
             sections=[(link["id"], words(link["id"]).capitalize()) for link in content["links"]],
         )
     )
@@ -122,6 +130,7 @@ def _environment() -> Environment:
     environment.filters["prose"] = prose
     environment.filters["breakable"] = breakable
     environment.filters["by_words"] = by_words
+    environment.filters["plots"] = plots_of
     return environment
 
 
@@ -158,6 +167,11 @@ def breakable(name: str) -> Markup:
 def by_words(name: str) -> Markup:
     """The name of an action, which a browser may break before its capitals, and nowhere else."""
     return Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]", name))
+
+
+def plots_of(chart: Chart) -> Markup:
+    """A chart twice, for a wide page and for a narrow one; the style sheet shows one of them."""
+    return Markup(plots.wide_plot(chart) + plots.narrow_plot(chart))  # noqa: S704 - drawn here, and escaped
 
 
 def _action_row(action: Action) -> dict[str, Any]:

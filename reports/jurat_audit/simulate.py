@@ -23,9 +23,10 @@ from jurat_sim.simulate.guidance import guide
 from jurat_sim.simulate.outcome import Verdict
 from jurat_sim.simulate.outcome import simulate as run_scenario
 
-from .charts import charts
+from .charts import FILES, charts
 from .content import canonical_json
 from .errors import UsageError
+from .plots import plot_file
 from .progress import shown
 from .write import check_folder, write_all
 
@@ -61,8 +62,8 @@ def simulated(
     except BenchError as error:
         raise UsageError(str(error)) from None
     if pictures is not None:
-        drawn = {name: text.encode() for name, text in charts(outcome).items()}
-        write_all(pictures, drawn)
+        drawn = {f"{chart['name']}.svg": plot_file(chart) for chart in charts(outcome, FILES)}
+        write_all(pictures, {name: text.encode() for name, text in drawn.items()})
     speed = _speed(outcome, seconds)
     if as_json:
         content = outcome.content()

@@ -1,7 +1,7 @@
 """What the report is about: a name, a version, and a digest of every byte that decides.
 
-The digest covers the models, the rule, the worker, the bench, this audit, the project
-file and the lock; it does not cover anything that these produce.  It is the SHA-256 of
+The digest covers the models, the rule, the worker, the bench and its scenarios, this audit, the
+project file and the lock; it does not cover anything that these produce.  It is the SHA-256 of
 the sorted lines `<sha256 of the file>  <path>`, that is, of what
 
     sha256sum FILES... | sort -k 2
@@ -23,6 +23,7 @@ from pathlib import Path
 from .errors import UnknownFolder
 
 ROOTS = (
+    "examples/scenarios",
     "pyproject.toml",
     "reports/jurat_audit",
     "requirements",

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from jurat_audit.audit import Audit
+from jurat_audit.charts import Axis, Chart, Marks
 from jurat_audit.evidence import EvidenceRun, EvidenceTest
 from jurat_audit.link import PROFILES, LinkResult, Verdict
 from jurat_audit.requirements import LINKS, Table, judge, load_table, overall
@@ -26,6 +27,29 @@ PROPERTIES = (
     "EveryReturnIsRecorded",
     "TypeOK",
 )
+
+
+CHART = Chart(
+    name="sample",
+    title="Starts & more",
+    description="7 starts from 0 ns to 70 ms.",
+    reading="Each step is a start. A step above the line <would> be wrong.",
+    x=Axis(label="time", unit="ns", least=0, most=70_000_000),
+    y=Axis(label="starts", unit="", least=0, most=9),
+    marks=[
+        Marks(shape="line", style="bound", says="permitted", x=[0, 70_000_000], y=[2, 9]),
+        Marks(shape="stairs", style="value", says="started", x=[0, 7_000_000, 70_000_000], y=[1, 2, 7]),
+    ],
+)
+
+SIMULATION = {
+    "scenario": "sample",
+    "text": "Seven tasks & a limiter.",
+    "command": "jurat simulate sample.toml",
+    "checks": 7,
+    "checks_that_hold": 7,
+    "charts": [CHART],
+}
 
 
 def link(id: str, verdict: Verdict = Verdict.PASS, **fields: Any) -> LinkResult:
@@ -92,7 +116,7 @@ def sample_links(**replaced: LinkResult) -> tuple[LinkResult, ...]:
             figures={"schedules": 7_007, "distinct_traces": 707, "mode": "sampled"},
             details={"defects": [defect("D01"), defect("D03"), defect("D21")]},
         ),
-        "timing": link("timing", figures={"stop_ns": 47_000_000_007}),
+        "timing": link("timing", figures={"stop_ns": 47_000_000_007}, details={"simulation": SIMULATION}),
         "log": link("log", figures={"events": 70_007}),
     }
     answers.update(replaced)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -120,10 +121,29 @@ def test_every_picture_has_a_title_and_a_description(read: Reader) -> None:
     """For readers who do not see it."""
     ids = {attributes.get("id") for _, attributes in read.elements}
     pictures = read.all("svg")
-    assert len(pictures) == 5
+    assert len(pictures) == 5 + 2  # a chart is there twice, wide and narrow
     for attributes in pictures:
         assert attributes["role"] == "img"
         assert set((attributes["aria-labelledby"] or "").split()) <= ids
+
+
+def test_a_simulation_is_drawn_and_says_how_it_is_read(text: str, read: Reader) -> None:
+    """For a wide page and for a narrow one, with what would be wrong; how much is shown is in the data."""
+    section = text[text.index('id="timing"') : text.index('id="defects"')]
+    assert [it["class"] for it in read.all("svg") if "chart" in (it.get("class") or "")] == [
+        "chart wide",
+        "chart narrow",
+    ]
+    for words in ("<h4>Starts &amp; more</h4>", "A step above the line &lt;would&gt; be wrong."):
+        assert words in section
+    assert "7 of its 7 checks hold" in section
+    bare = page.render(content(links=sample_links(timing=link("timing"))))
+    assert "A simulation in pictures" not in bare
+
+
+def test_a_page_of_the_data_that_was_read_back_is_the_same(text: str) -> None:
+    """So the pictures are drawn from what `audit.json` holds."""
+    assert page.render(json.loads(canonical_json(content()))) == text
 
 
 def test_every_header_cell_says_what_it_heads(read: Reader) -> None:

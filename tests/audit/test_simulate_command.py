@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from jurat_audit.charts import charts
 from jurat_audit.cli import run
-from jurat_sim.simulate import read, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"
 NAMES = {"queue.svg", "retries.svg", "shutdown.svg", "starts.svg", "threads.svg"}
 
 SMALL = """\
@@ -157,40 +154,10 @@ def test_the_pictures_are_drawn_and_repeat_to_the_byte(tmp_path: Path) -> None:
         assert tags[:3] == ["title", "desc", "style"]
 
 
-def test_the_pictures_show_what_happened() -> None:
-    """As many dots as retries; bars that raised in their colour; a line to the bound."""
-    outcome = simulate(read(EXAMPLES / "deploy.toml"))
-    drawn = charts(outcome)
-    assert drawn["retries.svg"].count("<circle") == outcome.figures["retries"]
-    assert drawn["threads.svg"].count("<rect") == 400
-    raised = sum(span.how == "raised" for span in [it for it in outcome.run.spans if it.worker == 0][:400])
-    assert drawn["threads.svg"].count('<rect class="raised"') == raised > 0
-    assert 'class="bound"' in drawn["starts.svg"]
-    assert 'class="bound"' in drawn["shutdown.svg"]
-    longest = max(outcome.run.ledger.depth)
-    assert f"At most {longest:,} tasks waited" in drawn["queue.svg"]
-
-
-def test_no_dot_is_outside_its_band() -> None:
-    """The band is drawn from the policy, the dots from the log."""
-    outcome = simulate(read(EXAMPLES / "deploy.toml"))
-    root = ET.fromstring(charts(outcome)["retries.svg"])  # noqa: S314 - our own
-    named = "{http://www.w3.org/2000/svg}"
-    bands = [node.attrib for node in root.iter(f"{named}rect")]
-    for dot in root.iter(f"{named}circle"):
-        x, y = int(dot.attrib["cx"]), int(dot.attrib["cy"])
-        inside = [
-            band
-            for band in bands
-            if int(band["x"]) <= x <= int(band["x"]) + int(band["width"])
-            and int(band["y"]) - 1 <= y <= int(band["y"]) + int(band["height"]) + 1
-        ]
-        assert inside, (x, y)
-
-
 def test_what_did_not_happen_is_not_drawn(tmp_path: Path) -> None:
     """Without a limiter there is no envelope, and without retries no band."""
     text = SMALL.replace('rate = { starts = 100, per = "1s", burst = 5 }\n', "").replace(
         'retry = { max_retries = 2, delay = "10ms", jitter = 0.5 }\n', ""
     )
-    assert set(charts(simulate(read(Path(file(tmp_path, text)))))) == NAMES - {"starts.svg", "retries.svg"}
+    assert run(["simulate", file(tmp_path, text), "--pictures", str(tmp_path / "drawn")]) == 0
+    assert {it.name for it in (tmp_path / "drawn").iterdir()} == NAMES - {"starts.svg", "retries.svg"}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = {
+    "examples/scenarios/sample.toml": "x = 7\n",
     "pyproject.toml": '[project]\nname = "sample"\nversion = "7.7"\n',
     "requirements/lock.txt": "nothing\n",
     "worker/jurat/__init__.py": "",
@@ -66,7 +67,7 @@ def digest(tree: Path) -> str:
 def test_name_and_version_come_from_the_project_file(tree: Path) -> None:
     """And the digest covers the files of the roots, and no other."""
     found = subject_of(tree)
-    assert (found.name, found.version, len(found.files)) == ("sample", "7.7", 8)
+    assert (found.name, found.version, len(found.files)) == ("sample", "7.7", 9)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith(ROOTS)])

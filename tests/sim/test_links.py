@@ -11,11 +11,13 @@ import pytest
 
 import jurat_sim.costs
 from jurat_audit import jobs
-from jurat_audit.content import check_content
+from jurat_audit.content import canonical_json, check_content
+from jurat_audit.errors import ToolError
 from jurat_audit.exploring import accesses, campaigns, costs, guided, hunts, repeats, searches
 from jurat_audit.link import PROFILES, Verdict
 from jurat_audit.links import conformance, timing
 from jurat_audit.progress import Silent
+from jurat_audit.subject import project_root
 from jurat_sim import explore, replay
 from jurat_sim.build import Patch
 from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS, Defect
@@ -262,6 +264,28 @@ def test_timing_passes_with_its_figures() -> None:
     assert figures["guidance_agrees"] == 1
     assert figures["fault_sites_hit"] == len(Site)
     check_content([result.figures, result.details], root=Path.cwd())
+    drawn = result.details["simulation"]
+    assert drawn["checks"] == drawn["checks_that_hold"] > 0
+    assert len(drawn["charts"]) == 5
+    assert len(canonical_json(drawn)) < 60_000
+
+
+def test_timing_fails_when_the_simulation_that_is_drawn_does_not_hold(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its checks count like any other; without the file there is nothing to draw, and that is no verdict."""
+    _without_campaign(monkeypatch)
+    monkeypatch.setattr(timing, "CLOSED_FORMS", ())
+    text = (project_root() / timing.DRAWN).read_text()
+    file = tmp_path / "rare.toml"
+    file.write_text(text.replace("raises = 0.08", "raises = 0.0000000001"))
+    monkeypatch.setattr(timing, "DRAWN", str(file))
+    result = timing.run(DEFAULT, Silent())
+    assert result.verdict is Verdict.FAIL
+    assert any("a task raises an exception: 0 times" in line for line in result.problems)
+    file.unlink()
+    with pytest.raises(ToolError, match="the scenario that is drawn is missing"):
+        timing.run(DEFAULT, Silent())
 
 
 EMPTY = Campaign(

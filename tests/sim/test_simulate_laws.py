@@ -21,7 +21,15 @@ from jurat_sim.simulate.distributions import (
     below,
     happens,
 )
-from jurat_sim.simulate.laws import Rate, fair_windows, list_schedule, makespan_bounds, permitted, windows
+from jurat_sim.simulate.laws import (
+    Rate,
+    envelope,
+    fair_windows,
+    list_schedule,
+    makespan_bounds,
+    permitted,
+    windows,
+)
 from jurat_sim.simulate.ledger import quantile
 
 US = 1_000
@@ -47,6 +55,21 @@ def test_every_window_means_every_window(seed: int) -> None:
         for j in range(i, len(times))
     )
     assert windows(times, rate) == (25 * 26 // 2, excess)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_envelope_is_the_least_that_any_window_permits(seed: int) -> None:
+    """By every window that ends there; and a start is above it where a window is over its bound."""
+    numbers = SplitMix64(200 + seed)
+    rate = Rate(1 + below(numbers, 5), 1 + below(numbers, 50), 1 + below(numbers, 4))
+    times = _drawn(numbers, 25, 20)
+    expected = [
+        min(i + rate.burst + rate.starts * (at - times[i]) // rate.per_ns for i in range(j + 1))
+        for j, at in enumerate(times)
+    ]
+    assert envelope(times, rate) == expected
+    within = all(started <= most for started, most in enumerate(expected, start=1))
+    assert within == windows(times, rate).hold
 
 
 @pytest.mark.parametrize("seed", range(20))

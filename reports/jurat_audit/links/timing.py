@@ -9,6 +9,8 @@ The shipped worker runs in virtual time, in whole nanoseconds.  Four things are 
 * queueing theory: mean waits within 99.9 % of ten independent runs, and as many threads as it says;
 * faults: whatever may go wrong does, each at least once, and every check still holds.
 
+One more simulation, a scenario that ships as an example, is run to be drawn; its checks count as well.
+
 Each closed form, each law and each model is also held against a worker with a defect of time, and must
 then fail.
 """
@@ -19,19 +21,29 @@ from typing import TYPE_CHECKING, Any
 
 from jurat_sim.errors import BenchError
 from jurat_sim.simulate import campaign as simulation
+from jurat_sim.simulate.config import read
+from jurat_sim.simulate.outcome import Verdict as Simulated
+from jurat_sim.simulate.outcome import simulate
 from jurat_sim.simulate.queueing import MODELS, SEEDS
 from jurat_sim.simulate.timelaws import TIME_LAWS
 from jurat_sim.timing import CLOSED_FORMS, measure
 
+from ..charts import PAGE, charts
+from ..errors import ToolError
 from ..link import LinkResult, Profile, Progress, Verdict, budget
+from ..subject import project_root
 
 if TYPE_CHECKING:
     from jurat_sim.simulate.campaign import Campaign
+    from jurat_sim.simulate.outcome import Outcome
     from jurat_sim.timing import Measurement
 
 COMMAND = "jurat audit --link timing"
 
 BUDGETS = simulation.BUDGETS
+
+DRAWN = "examples/scenarios/deploy.toml"
+"""The simulation that is drawn."""
 
 LIMITS = (
     (
@@ -70,15 +82,19 @@ def run(profile: Profile, progress: Progress) -> LinkResult:
     progress.total(simulation.steps(much))
     found = simulation.campaign(much, advance=progress.advance)
     problems += found.problems
+    progress.step("simulating what is drawn")
+    drawn = _drawn()
+    problems += [f"{DRAWN}: {line}" for line in drawn.problems]
     exact = sum(it.holds for it in measured)
     refuted = sum(it.can_fail for it in measured)
     figures = _figures(found)
     told_apart = refuted + figures["law_defects_found"] + figures["theory_defects_found"]
     with_defects = len(CLOSED_FORMS) + len(TIME_LAWS) + len(MODELS)
     failed = Verdict.FAIL if problems else Verdict.PASS
+    cut_short = found.undetermined or drawn.verdict is Simulated.UNDETERMINED
     return LinkResult(
         id="timing",
-        verdict=Verdict.UNDETERMINED if found.undetermined else failed,
+        verdict=Verdict.UNDETERMINED if cut_short else failed,
         command=COMMAND,
         summary=(
             f"{exact} of {len(CLOSED_FORMS)} lengths and instants are exactly as their closed forms say, to "
@@ -105,10 +121,28 @@ def run(profile: Profile, progress: Progress) -> LinkResult:
                 _sizing(found),
                 _sites(found),
             ],
+            "simulation": {
+                "scenario": drawn.scenario.name,
+                "text": drawn.scenario.text,
+                "command": f"jurat simulate {DRAWN}",
+                "checks": len(drawn.checks),
+                "checks_that_hold": sum(check.holds for check in drawn.checks),
+                "charts": charts(drawn, PAGE),
+            },
             "limits": list(LIMITS),
         },
         problems=tuple(problems),
     )
+
+
+def _drawn() -> Outcome:
+    file = project_root() / DRAWN
+    if not file.is_file():
+        raise ToolError(f"the scenario that is drawn is missing: {file}")
+    try:
+        return simulate(read(file))
+    except BenchError as error:
+        raise ToolError(f"the scenario that is drawn cannot be simulated: {error}") from None
 
 
 def _figures(found: Campaign) -> dict[str, int]:

@@ -58,6 +58,22 @@ def windows(instants: Sequence[int], rate: Rate) -> Windows:
     return Windows(count * (count + 1) // 2, -burst * per if excess is None else excess)
 
 
+def envelope(instants: Sequence[int], rate: Rate) -> list[int]:
+    """How many starts the rate permits by each of these starts, itself counted.
+
+    It is the least of what the windows allow that begin with a start and end here, as in `windows`: with the
+    smallest a so far, burst + (a + starts * t) / per.
+    """
+    starts, per, burst = rate
+    allowed: list[int] = []
+    smallest = None
+    for place, at in enumerate(instants):
+        here = place * per - starts * at
+        smallest = here if smallest is None or here < smallest else smallest
+        allowed.append(burst + (smallest + starts * at) // per)
+    return allowed
+
+
 def permitted(arrivals: Sequence[int], rate: Rate) -> list[int]:
     """The first permitted instants for tasks that come at these instants and otherwise fit.
 
