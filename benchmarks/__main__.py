@@ -211,7 +211,7 @@ def measure_exploring(python: Path | None, *, quick: bool) -> dict[str, Any]:
             if case not in system.cases:
                 reason = "it has nothing to do there"
             elif python is None and not name.startswith("jurat"):
-                reason = "its environment was not named"
+                reason = "its environment was not named (`make bench` makes one)"
             else:
                 schedules = max(1, system.schedules // QUICKER) if quick else system.schedules
                 asked = (name, case, str(schedules), str(EXPLORING_ROUNDS[quick]))
@@ -219,6 +219,8 @@ def measure_exploring(python: Path | None, *, quick: bool) -> dict[str, Any]:
                     answer = ask(python or Path(sys.executable), "benchmarks.exploring", *asked)
                 except MeasurementFailed as failure:
                     reason = str(failure)
+                else:
+                    reason = answer["not_measured"]
                 tell(f"exploring  {name}, {case}: {reason or answer['per_second']['median']}")
             must, aim = exploring.BOUNDS.get((name, case), (None, None))
             rows.append(
@@ -273,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--explorers",
         type=Path,
         metavar="PYTHON",
-        help="one of 3.12 or later with frontrun and interleave-test",
+        help="one that has requirements/explorers.txt, of 3.12 or later",
     )
     parser.add_argument("--exploring", action="store_true", help="measure exploring anew, and nothing else")
     options = parser.parse_args(arguments)

@@ -35,6 +35,7 @@ import threading
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from time import process_time
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["BOUNDS", "CASES", "SYSTEMS", "Failed", "Seam", "main", "measure"]
 
 SEED = 1
+OTHERS_NEED = (3, 12)
+"""The first CPython for which both of the others are made (the extra `explorers`)."""
 
 
 # The cases, on any seam -------------------------------------------------------------------------------
@@ -372,8 +375,15 @@ def _version(system: str) -> str:
         return ""
 
 
+def absent(system: str) -> str | None:
+    """Why this environment has not got the system, or None if it has."""
+    if find_spec(system.partition(",")[0].replace("-", "_")) is not None:
+        return None
+    return "it needs CPython 3.12 or later" if sys.version_info < OTHERS_NEED else "it is not installed there"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure one system on one case and write one line."""
+    """Measure one system on one case and write one line, with the speed or with the reason for none."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.exploring", description="one measurement")
     parser.add_argument("system", choices=list(SYSTEMS))
     parser.add_argument("case", choices=list(CASES))
@@ -381,11 +391,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("rounds", type=int, help="an odd number")
     options = parser.parse_args(arguments)
     keep_to_one_core()
-    found = measure(options.system, options.case, options.schedules, options.rounds)
+    reason = absent(options.system)
+    found = [] if reason else measure(options.system, options.case, options.schedules, options.rounds)
     answer = {
         "python": platform.python_version(),
         "version": _version(options.system),
-        "per_second": asdict(Summary.of(found)),
+        "per_second": asdict(Summary.of(found)) if found else None,
+        "not_measured": reason,
     }
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -78,7 +78,7 @@ def test_each_explorer_has_a_row_or_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     def ask(_python: Path, _module: str, system: str, case: str, *_numbers: str) -> dict[str, Any]:
         if case == "no wake-up lost":
             raise command.MeasurementFailed("no answer in 3 s")
-        return {"python": "3.12.1", "version": "", "per_second": summary(9_000)}
+        return {"python": "3.12.1", "version": "", "per_second": summary(9_000), "not_measured": None}
 
     monkeypatch.setattr(command, "ask", ask)
     found = command.measure_exploring(None, quick=True)
@@ -87,7 +87,9 @@ def test_each_explorer_has_a_row_or_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     assert reasons["jurat, seam", "submit racing stop"] is None
     assert reasons["jurat, seam", "no wake-up lost"] == "no answer in 3 s"
     assert reasons["jurat, accesses", "no wake-up lost"] == "it has nothing to do there"
-    assert reasons["frontrun, DPOR", "submit racing stop"] == "its environment was not named"
+    assert reasons["frontrun, DPOR", "submit racing stop"] == (
+        "its environment was not named (`make bench` makes one)"
+    )
     assert parse(render(document(exploring=found)))["exploring"] == found
 
 
@@ -96,6 +98,20 @@ def test_a_fresh_process_measures() -> None:
     asked = ("jurat, seam", "submit racing stop", "5", "1")
     answer = command.ask(Path(sys.executable), "benchmarks.exploring", *asked)
     assert answer["per_second"]["rounds"] == 1
+
+
+def test_an_explorer_that_is_not_there_has_a_reason_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """This environment has none of the others."""
+    asked = ("frontrun, DPOR", "submit racing stop", "5", "1")
+    answer = command.ask(Path(sys.executable), "benchmarks.exploring", *asked)
+    why = "it needs CPython 3.12 or later" if sys.version_info < (3, 12) else "it is not installed there"
+    assert (answer["per_second"], answer["not_measured"]) == (None, why)
+    monkeypatch.setattr(exploring, "SYSTEMS", {name: SYSTEMS[name] for name in ("frontrun, DPOR",)})
+    found = command.measure_exploring(Path(sys.executable), quick=True)
+    assert [row["not_measured"] for row in found["rows"]] == [why] * len(CASES)
+    assert parse(render(document(exploring=found)))["exploring"] == found
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.repo import promises
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(promises.ROOTS)
-LOCKS = ["lock.txt", "bench.txt"]
+LOCKS = ["lock.txt", "bench.txt", "explorers.txt"]
 
 
 def sources(package: str) -> list[Path]:
@@ -52,11 +52,11 @@ def pyproject() -> dict[str, Any]:
 
 
 def wanted(lock: str) -> list[str]:
-    """All that the project asks for: in one lock to be measured, in the other everything else."""
+    """All that the project asks for: in two locks to be compared with, in the other everything else."""
     extras: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]
-    measured = extras.pop("bench")
-    if lock == "bench.txt":
-        return measured
+    compared = {f"{extra}.txt": extras.pop(extra) for extra in ("bench", "explorers")}
+    if lock in compared:
+        return compared[lock]
     backend: list[str] = pyproject()["build-system"]["requires"]
     return [*(requirement for extra in extras.values() for requirement in extra), *backend]
 
