@@ -269,17 +269,19 @@ def explore(
     ] = None,
     grain: Annotated[
         str | None,
-        typer.Option(help="Where threads may be switched: seam, the default, or access."),
+        typer.Option(
+            help="Where threads may be switched: seam or access. Without it seam, or access with --races.",
+        ),
     ] = None,
-    races: Annotated[
-        bool, typer.Option("--races", help="Look for data races as well, at the grain of accesses.")
-    ] = False,
     strategy: Annotated[
         str,
         typer.Option(
             help="Who chooses: portfolio, random, reluctant, urw, pct, preemptions:N, delays:N or dpor."
         ),
     ] = "portfolio",
+    races: Annotated[
+        bool, typer.Option("--races", help="Look for data races as well, among accesses.")
+    ] = False,
     replay: Annotated[str | None, typer.Option(metavar="TOKEN", help="Show this interleaving again.")] = None,
     full: Annotated[bool, typer.Option("--full", help="With --replay: every step.")] = False,
     backend: Annotated[
@@ -310,8 +312,8 @@ def explore(
         seed=seed,
         defect=defect,
         grain=grain or ("access" if races else "seam"),
-        races=races,
         strategy=strategy,
+        races=races,
         as_json=json,
     )
 
@@ -326,8 +328,7 @@ def simulate(
     run: Annotated[int, typer.Option(min=0, help="Which run of it: each draws other numbers.")] = 0,
     pictures: Annotated[Path | None, typer.Option(help="A folder to draw charts into.")] = None,
     guide: Annotated[
-        bool,
-        typer.Option("--guide", help="Look for the threads, rate and burst that its \\[guide] asks for."),
+        bool, typer.Option("--guide", help="Look for the threads, rate and burst that its \\[guide] asks for.")
     ] = False,
     no_replay: Annotated[
         bool, typer.Option("--no-replay", help="Do not hold each event against the specification.")

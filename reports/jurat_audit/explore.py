@@ -30,6 +30,7 @@ from .progress import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+GRAINS = {Grain.SEAM: "at the grain of the seam", Grain.ACCESS: "at the grain of accesses"}
 EXIT_STATUS = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNDETERMINED: 3}
 
 
@@ -49,8 +50,8 @@ def explored(
     seed: int,
     defect: str | None,
     grain: str,
-    races: bool,
     strategy: str,
+    races: bool,
     as_json: bool,
 ) -> int:
     """Run so many schedules and say what came of them."""
@@ -70,10 +71,10 @@ def explored(
             scenario,
             defect=defect,
             grain=grain,
-            races=races,
             strategy=strategy,
             schedules=schedules,
             seed=seed,
+            races=races,
             advance=progress.advance,
         )
     if as_json:
@@ -85,21 +86,25 @@ def explored(
 
 def _told(report: Report, *, races: bool) -> list[str]:
     """A campaign in words."""
-    command = f"jurat explore{' --races' if races else ''}"
     subject = "the shipped worker" if report.defect is None else f"the worker with {report.defect}"
     lines = [
-        f"{report.scenario}: {subject}, {report.schedules:,} schedules at the grain of the {report.grain}",
+        f"{report.scenario}: {subject}, {_count(report.schedules, 'schedule')} {GRAINS[report.grain]}",
         (
-            f"{report.orders:,} different orders of events, {report.traces or 0:,} different traces, "
-            f"{report.steps:,} steps, {report.choices:,} choices, "
+            f"{_count(report.orders, 'order')} of events, {_count(report.traces or 0, 'trace')}, "
+            f"{_count(report.steps, 'step')}, {_count(report.choices, 'choice')}, "
             f"by the strategy {report.strategy} with seed {report.seed}"
         ),
         *(
-            f"if there is a bug of depth {miss.depth}, its {miss.runs:,} runs of pct missed it "
+            f"if there is a bug of depth {miss.depth}, {_count(miss.runs, 'run')} of pct missed it "
             f"with a probability of at most {miss.probability:.4f}"
             for miss in report.misses
+            if miss.runs
         ),
     ]
+    if races:
+        lines.append(
+            "data races were looked for; those that are declared, each with its reason, count for none"
+        )
     match report.verdict:
         case Verdict.PASS if report.exhausted:
             lines.append("every check held in each of them; no other schedule is within the strategy's bound")
@@ -117,11 +122,11 @@ def _told(report: Report, *, races: bool) -> list[str]:
                     f"schedule {failure.schedule}, by {failure.strategy}, "
                     f"breaks {failure.property}: {failure.message}"
                 ),
-                f"shrunk to {failure.deviations} departures from the default order",
+                f"shrunk to {_count(failure.deviations, 'departure')} from the default order",
                 "",
                 *(f"  {line}" for line in run_again(failure.token, races=races).story.brief()),
                 "",
-                f"replay: {command} --replay {failure.token}",
+                f"replay: jurat explore {'--races ' if races else ''}--replay {failure.token}",
             ]
     return lines
 
@@ -146,7 +151,7 @@ def replayed(token: str, *, races: bool, backend: str, full: bool, as_json: bool
         subject = "the shipped worker" if run.defect is None else f"the worker with {run.defect}"
         said = "every check holds" if run.property is None else f"breaks {run.property}"
         source = [] if run.same_source else ["note: the token was recorded from other source of the worker"]
-        _print([f"{run.scenario}: {subject}, at the grain of the {run.grain}: {said}", *source, "", *story])
+        _print([f"{run.scenario}: {subject}, {GRAINS[run.grain]}: {said}", *source, "", *story])
     return 0 if run.property is None else 1
 
 
@@ -175,6 +180,10 @@ def listed(*, as_json: bool) -> int:
     console.print()
     console.print(defects)
     return 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _print(lines: list[str]) -> None:

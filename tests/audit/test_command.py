@@ -45,8 +45,8 @@ def jurat(*arguments: str, before: str = "", **environment: str) -> subprocess.C
         (("explore", "no_such_scenario"), "unknown scenario: no_such_scenario"),
         (("explore", "submit_races_stop", "--defect", "D99"), "unknown defect: D99"),
         (("explore", "submit_races_stop", "--grain", "sand"), "unknown grain: sand"),
-        (("explore", "submit_races_stop", "--grain", "seam", "--races"), "at the grain of accesses only"),
         (("explore", "submit_races_stop", "--strategy", "luck"), "unknown strategy: luck"),
+        (("explore", "submit_races_stop", "--grain", "seam", "--races"), "at the grain of accesses only"),
         (("explore", "submit_races_stop", "--schedules", "0"), "--schedules"),
         (("explore", "submit_races_stop", "--schedules", "many"), "--schedules"),
         (("explore", "submit_races_stop", "--replay", "v1.A"), "takes no scenario"),
@@ -157,6 +157,22 @@ def test_the_story_names_its_replay_and_the_replay_tells_the_story() -> None:
     assert [line for line in again.stdout.splitlines()[2:] if line] == [line for line in story if line]
 
 
+def test_races_are_looked_for_among_accesses_and_shown_again() -> None:
+    """The lock of a section is dropped; the line at the end is a command."""
+    done = jurat("explore", "submit_or_stop", "--races", "--defect", "L01", "--schedules", "20")
+    assert done.returncode == 1
+    assert "at the grain of accesses" in done.stdout
+    assert "breaks race: Core." in done.stdout
+    command = done.stdout.splitlines()[-1].removeprefix("replay: jurat ").split()
+    assert command[:3] == ["explore", "--races", "--replay"]
+    again = jurat(*command)
+    assert again.returncode == 1
+    assert "holding no lock" in again.stdout
+    at_the_seam = jurat("explore", "submit_or_stop", "--defect", "D01", "--json")
+    token = json.loads(at_the_seam.stdout)["failure"]["token"]
+    assert "at the grain of accesses only" in jurat("explore", "--races", "--replay", token).stderr
+
+
 def test_a_token_is_replayed_on_threads_as_on_greenlets() -> None:
     """The same lines; and what is neither is named."""
     token = json.loads(jurat("explore", "submit_races_stop", "--defect", "D04", "--json").stdout)["failure"][
@@ -172,20 +188,6 @@ def test_a_token_is_replayed_on_threads_as_on_greenlets() -> None:
         2,
         "jurat: unknown backend: fibres (greenlets or threads)\n",
     )
-
-
-def test_a_data_race_is_found_and_its_replay_is_the_line_that_was_printed() -> None:
-    """With the option that looks for races; without it the same run has nothing wrong."""
-    found = jurat("explore", "submit_races_stop", "--defect", "L02", "--races", "--schedules", "5")
-    assert found.returncode == 1
-    *_, last = found.stdout.splitlines()
-    assert last.startswith("replay: jurat explore --races --replay v1.")
-    command = last.removeprefix("replay: jurat ").split()
-    again = jurat(*command)
-    assert again.returncode == 1
-    assert "what died: race: Core." in again.stdout
-    command.remove("--races")
-    assert jurat(*command).returncode == 0
 
 
 def test_the_clean_worker_passes_and_the_words_say_sampled() -> None:
