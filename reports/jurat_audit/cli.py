@@ -328,7 +328,8 @@ def simulate(
     run: Annotated[int, typer.Option(min=0, help="Which run of it: each draws other numbers.")] = 0,
     pictures: Annotated[Path | None, typer.Option(help="A folder to draw charts into.")] = None,
     guide: Annotated[
-        bool, typer.Option("--guide", help="Look for the threads, rate and burst that its \\[guide] asks for.")
+        bool,
+        typer.Option("--guide", help="Look for the threads, rate and burst that its \\[guide] asks for."),
     ] = False,
     no_replay: Annotated[
         bool, typer.Option("--no-replay", help="Do not hold each event against the specification.")
