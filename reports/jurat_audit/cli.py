@@ -276,7 +276,7 @@ def explore(
     strategy: Annotated[
         str,
         typer.Option(
-            help="Who chooses: portfolio, random, reluctant, urw, pct, preemptions:N, delays:N or dpor."
+            help="Who chooses: portfolio, random, reluctant, urw, pct, preemptions:N, delays:N, dpor, dpor:N."
         ),
     ] = "portfolio",
     races: Annotated[

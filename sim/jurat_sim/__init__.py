@@ -12,8 +12,8 @@ is a list of choices that can be made again, and a length of time is a number.
 
 From the inside out: `carriers` (what threads live on: greenlets in `pool`, threads that pass a
 baton in `batons`), `clock` (SimPy's time), `primitives` (locks, gates, threads), `runtime`
-(choices), `monitor` (who looks on), `strategies` (who chooses), `search` and `dpor` (choosing until
-nothing is left), `traces` (which runs are the same), `build` and `grain` (copies of the worker:
+(choices), `monitor` (who looks on), `strategies` (who chooses), `search`, `dpor` and `bpor` (choosing
+until nothing is left), `traces` (which runs are the same), `build` and `grain` (copies of the worker:
 patched, or with a switch point before each access), `stage` and `scenarios` (what is run), `checks`
 (what must hold), `races` (what nothing orders), `bench` (one run), `explore`, `shrink`, `story`,
 `tokens` (many runs, and the one that fails), `coverage` (what has met what), `determinism` (that

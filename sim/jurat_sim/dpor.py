@@ -33,12 +33,21 @@ have nothing to do with a later step z that the known step depends on, and nothi
 have come first, then the sleeper as it is known, then i.  Therefore such z are looked for when the run is
 over, and each is treated as if it raced with i.
 
-**What this rests on.**  Between two switch points the code may read and write fields that no monitor is
-told of.  The reduction is sound only if all of these are protected, that is without data races, which a
-detector of data races must say, and not this search.  A race that is meant is one too: who looks at a field
-before taking the lock takes another way if it looks late, and a run in which it does may be missed.
-Readings of the clock must commute: the runtime's tick must be zero.  Letting time pass must always be an
-option.  And threads must not draw random numbers, which they would do from one stream.
+**The grains.**  At the grain of accesses each access to a field is part of the footprint, whether a lock
+protects it or not.  At the grain of the seam the code may read and write fields that no monitor is told of.
+There the reduction is sound only if all of these are protected, that is without data races, which a detector
+of data races must say, and not this search.  A race that is meant is one too: who looks at a field before
+taking the lock takes another way if it looks late, and a run in which it does may be missed.
+
+**Objects** have no names that are the same in all runs, so they are numbered as they are first accessed.
+Runs that begin alike number alike: what was accessed before a state has one number in every run through that
+state.  Only a sleeper whose step accesses an object that was new there must be wary: it wakes for the same
+field of any object of that class (`Step.wakes`).
+
+**What this rests on.**  The monitor must be told of whatever is not protected; what it is told of accesses
+is said in `grain`.  Letting time pass must always be an option.  Threads must not draw random numbers, which
+they would do from one stream.  If the clock has a tick, each reading of it depends on the others, and there
+are many: with a tick of zero they commute.
 
 **Termination.**  A run has at most as many steps as the step bound, and a state has finitely many enabled
 threads.  Each end of a run adds to the sleep set of the deepest state with something left to try, a set
@@ -48,8 +57,7 @@ can do so only finitely often.  A run that was cut short by the step bound has n
 goes on, but what it has explored is not everything, and who reads its verdict must look at the runs.
 
 Source: Abdulla, Aronis, Jonsson and Sagonas, "Optimal dynamic partial order reduction", POPL 2014,
-algorithm 1 (source sets); sleep sets are Godefroid's (1996).  It is used without a bound only: with one it
-would need conservative backtrack points (Coons, Musuvathi and McKinley, OOPSLA 2013), see `search`.
+algorithm 1 (source sets); sleep sets are Godefroid's (1996).  With a bound neither is enough: see `bpor`.
 """
 
 from __future__ import annotations
@@ -84,19 +92,26 @@ class Step:
         "enabled",
         "expired",
         "footprint",
+        "fresh",
+        "kinds",
+        "known",
         "object",
         "operation",
         "sleep",
         "taken",
     )
 
-    def __init__(self, enabled: tuple[str, ...], sleep: dict[str, Footprint], taken: str) -> None:
+    def __init__(
+        self, enabled: tuple[str, ...], sleep: dict[str, Footprint], taken: str, *, known: int
+    ) -> None:
         self.enabled = enabled
         """The threads that can go on, and perhaps `TIME`."""
         self.sleep = sleep
         """Threads whose step from here is known, and its footprint."""
         self.backtrack: dict[str, None] = {}
         """Threads to try from here, in the order in which that was decided."""
+        self.known = known
+        """How many objects had fields accessed before."""
         self.take(taken)
 
     def take(self, thread: str) -> None:
@@ -109,9 +124,21 @@ class Step:
         self.expired = False
         """The thread goes on because its timer fired."""
         self.footprint: Footprint = {}
+        self.kinds: Footprint = {}
+        """The fields that it accesses, by class."""
+        self.fresh: dict[str, str] = {}
+        """Those in its footprint that are of objects not known before, and what they are by class."""
         self.did: set[tuple[Effect, str]] = set()
         self.before = 0
         """The steps that happen before this one, itself among them: bit i for step i."""
+
+    def asleep(self) -> Footprint:
+        """The footprint, for comparison with steps of other runs that begin as this one did."""
+        return {self.fresh.get(what, what): write for what, write in self.footprint.items()}
+
+    def wakes(self, footprint: Footprint) -> bool:
+        """Whether it depends on a step that has this footprint in another run."""
+        return _dependent(footprint, self.footprint) or _dependent(footprint, self.kinds)
 
 
 class Dpor:
@@ -189,8 +216,14 @@ class Dpor:
 
     def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: ARG002, FBT001
         """A step accesses shared state."""
+        number = self._dependence.number(owner)
         if self._at > self._new:
-            self._add(Dependence.of_access(field, write))
+            step = self._stack[self._at - 1]
+            what, kind = f"field {number}.{field}", f"field {type(owner).__name__}.{field}"
+            step.footprint[what] = write or step.footprint.get(what, False)
+            step.kinds[kind] = write or step.kinds.get(kind, False)
+            if number >= step.known:
+                step.fresh[what] = kind
 
     def end(self) -> bool:
         """Look at what was left undone, then go back to the last state with something to try."""
@@ -198,12 +231,11 @@ class Dpor:
             self.blocked += 1
         else:
             self._close(())
-        self._look_at_who_waits()
-        self._look_at_who_woke()
+        self._look_back()
         stack = self._stack
         while stack:
             step = stack[-1]
-            step.sleep[step.taken] = step.footprint
+            step.sleep[step.taken] = step.asleep()
             for thread in step.backtrack:
                 if thread not in step.sleep:
                     step.take(thread)
@@ -220,25 +252,25 @@ class Dpor:
         self._close(enabled)
         number = self._at
         if number == len(self._stack):
-            sleep = self._inherited() if number else {}
-            awake = [it for it in enabled[default:] + enabled[:default] if it not in sleep]
-            if not awake:
-                self._given_up = True
-                raise Redundant
-            self._stack.append(Step(enabled, sleep, awake[0]))
+            self._stack.append(self._state(enabled, default))
         elif self._stack[number].enabled != enabled:
             raise Diverged(number)
         self._at += 1
         return self._stack[number].taken
 
+    def _state(self, enabled: tuple[str, ...], default: int) -> Step:
+        """A state that is reached for the first time, and who takes a step from it."""
+        sleep = self._inherited() if self._stack else {}
+        awake = [it for it in enabled[default:] + enabled[:default] if it not in sleep]
+        if not awake:
+            self._given_up = True
+            raise Redundant
+        return Step(enabled, sleep, awake[0], known=len(self._dependence.owners))
+
     def _inherited(self) -> dict[str, Footprint]:
         """Who still sleeps after the last step."""
         step = self._stack[-1]
-        return {
-            thread: footprint
-            for thread, footprint in step.sleep.items()
-            if not _dependent(footprint, step.footprint)
-        }
+        return {thread: footprint for thread, footprint in step.sleep.items() if not step.wakes(footprint)}
 
     def _announce(self, thread: BenchThread) -> None:
         """This thread is about to take the step."""
@@ -267,7 +299,7 @@ class Dpor:
         self._enter(number)
         for thread in step.enabled:
             if thread != step.taken and thread not in enabled:
-                self._try(step, [thread])
+                self._try(number, [thread])
 
     def _enter(self, number: int) -> None:
         """Let later steps find this one."""
@@ -282,7 +314,26 @@ class Dpor:
     # Races -------------------------------------------------------------------------------------
 
     def _find_races(self, number: int) -> None:
-        """Put this step into the order of the run, and reverse each of its races that can be."""
+        """Reverse each of this step's races that can be."""
+        stack = self._stack
+        step = stack[number]
+        past, direct = self._order(number)
+        taken = given_back = -1
+        if step.operation is Operation.TAKE:
+            taken, given_back = self._taking(step.object)
+        racing = direct - {given_back} | {taken} - {-1}
+        for other in sorted(racing):
+            earlier = stack[other]
+            if earlier.taken == step.taken or past >> other & 1 or enables(earlier, step):
+                continue
+            others = direct - {other}
+            if other == taken:  # what happens before the lock was given back does not come between
+                others = {it for it in others if not stack[given_back].before >> it & 1}
+            if not any(stack[it].before >> other & 1 for it in others):
+                self._reverse(other, number, step.taken, step.before)
+
+    def _order(self, number: int) -> tuple[int, set[int]]:
+        """Put this step into the order of the run: its thread's past, and the steps that it depends on."""
         stack = self._stack
         step = stack[number]
         past = self._past(step.taken)
@@ -290,19 +341,7 @@ class Dpor:
         step.before = past | 1 << number
         for other in direct:
             step.before |= stack[other].before
-        taken = given_back = -1
-        if step.operation is Operation.TAKE:
-            taken, given_back = self._taking(step.object)
-        racing = direct - {given_back} | {taken} - {-1}
-        for other in sorted(racing):
-            earlier = stack[other]
-            if earlier.taken == step.taken or past >> other & 1 or _enables(earlier, step):
-                continue
-            others = direct - {other}
-            if other == taken:  # what happens before the lock was given back does not come between
-                others = {it for it in others if not stack[given_back].before >> it & 1}
-            if not any(stack[it].before >> other & 1 for it in others):
-                self._reverse(other, number, step.taken, step.before)
+        return past, direct
 
     def _past(self, thread: str) -> int:
         """The steps that happen before whatever this thread does next."""
@@ -329,6 +368,11 @@ class Dpor:
                 return number, steps[-1]
         return -1, -1
 
+    def _look_back(self) -> None:
+        """The run is over: find the races of steps that were not taken."""
+        self._look_at_who_waits()
+        self._look_at_who_woke()
+
     def _look_at_who_waits(self) -> None:
         """A thread that waits for a lock for ever might have taken it before the one that has it."""
         for thread in self._runtime.threads:
@@ -343,7 +387,7 @@ class Dpor:
         stack = self._stack[: self._at]
         for number, step in enumerate(stack):
             for thread, footprint in step.sleep.items():
-                if not _dependent(footprint, step.footprint):
+                if not step.wakes(footprint):
                     continue
                 taken = next((it.footprint for it in stack[number + 1 :] if it.taken == thread), {})
                 for later in range(max(number + 1, self._new), self._at):
@@ -351,7 +395,7 @@ class Dpor:
                     if (
                         other.taken != thread
                         and not other.before >> number & 1
-                        and _dependent(footprint, other.footprint)
+                        and other.wakes(footprint)
                         and not _dependent(taken, other.footprint)
                     ):
                         self._reverse(number, later, other.taken, other.before, among=other.before)
@@ -372,17 +416,18 @@ class Dpor:
                 inside |= 1 << number
         if not before & inside:
             first.insert(0, thread)
-        self._try(stack[earlier], first)
+        self._try(earlier, first)
 
-    def _try(self, step: Step, first: Sequence[str]) -> None:
-        """Try one of these threads from this state, unless one of them is tried already or sleeps."""
+    def _try(self, number: int, first: Sequence[str]) -> None:
+        """Try one of these threads instead of this step, unless one of them is tried already or sleeps."""
+        step = self._stack[number]
         if not any(thread in step.backtrack or thread in step.sleep for thread in first):
             # If none can go on, which the rules about waiting should exclude, all are tried.
             able = [thread for thread in first if thread in step.enabled] or step.enabled
             step.backtrack.update(dict.fromkeys(able[:1] if able is not step.enabled else able))
 
 
-def _enables(earlier: Step, later: Step) -> bool:
+def enables(earlier: Step, later: Step) -> bool:
     """The later step waited for the earlier one, and for nothing else."""
     if later.taken == TIME:
         return TIME not in earlier.enabled and any(effect is Effect.SET_TIMER for effect, _ in earlier.did)

@@ -74,15 +74,6 @@ class UnknownStrategy(BenchError):
         self.strategy = strategy
 
 
-class WrongGrain(BenchError):
-    """The strategy cannot search at this grain: it is not told of what is accessed there."""
-
-    def __init__(self, strategy: str, grain: str) -> None:
-        super().__init__(f"{strategy} does not search at the grain of the {grain}")
-        self.strategy = strategy
-        self.grain = grain
-
-
 class Diverged(BenchError):
     """A search made the same choices again and was offered others: the run depends on something else.
 

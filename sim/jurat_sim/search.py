@@ -18,8 +18,7 @@ What a deviation costs is the difference between its two forms:
   however many threads there are.  Emmi, Qadeer and Rakamaric, "Delay-bounded scheduling", POPL 2011.
 
 Bounded searches are plain: they do not leave out runs that are equal but for the order of independent
-steps.  To combine a bound with such a reduction soundly takes conservative backtrack points (Coons,
-Musuvathi and McKinley, "Bounded partial-order reduction", OOPSLA 2013); `dpor` has no bound instead.
+steps.  `dpor` does that without a bound, and `bpor` with a bound of preemptions.
 
 **Termination.**  A run has at most as many choices as the runtime's step bound, and a choice has finitely
 many options; the path to the next run is greater than the last in lexicographic order, with options

@@ -6,7 +6,7 @@ draws its numbers from a seed and the number of the run alone.
 
 Here are the walks that draw at random, and the two that do not: the default itself, and
 the replay of recorded deviations from it.  Searches, which make all runs within a bound,
-are in `search` and `dpor`.
+are in `search`, `dpor` and `bpor`.
 
 * `RandomWalk` chooses evenly at every choice, and finds most bugs soonest where switch
   points are few.

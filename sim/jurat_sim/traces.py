@@ -13,13 +13,12 @@ are the same in each run, since locks and gates are named after who makes them:
   that fires while a thread waits at the gate: from then on an opening comes too late;
 * a thread, written by its spawn and its end; read by a join, and by a timer as with gates;
 * a name for threads, written by each spawn that uses it, since the second one gets another name;
-* `now`, written when time passes, read by each reading of the clock.  That readings commute is exact with
-  a tick of zero; with a tick they differ by nanoseconds that a trace does not show;
+* `now`, written when time passes, read by each reading of the clock, and written by that as well if the
+  clock has a tick: then each reading changes what the next one sees;
 * `timers`, written by setting a timer, by stopping one and when time passes, which may happen only while
   there is one.  Two timers that are due at the same time fire in the order in which they were set;
 * the sleep of a thread in a timed wait, written when it begins, when the timer fires, and when it is over;
-* a field, read or written by an access to shared state, of whichever owner: that is more dependence than
-  there is, which costs time and misses nothing.
+* a field of an object, read or written by an access to shared state.
 
 Source: Mazurkiewicz, "Trace theory", 1987; as used by Flanagan and Godefroid, "Dynamic partial-order
 reduction for model checking software", POPL 2005.
@@ -35,6 +34,7 @@ from .monitor import Effect
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .clock import Clock
     from .monitor import Monitor
     from .primitives import BenchThread
     from .runtime import BenchRuntime
@@ -57,20 +57,29 @@ class Dependence:
         threads are looked at when time has passed.
     """
 
-    __slots__ = ("_expired", "_runtime")
+    __slots__ = ("_expired", "_numbers", "_runtime", "owners")
 
     def __init__(self, runtime: BenchRuntime) -> None:
         self._runtime = runtime
         self._expired: set[str] = set()
+        self._numbers: dict[int, int] = {}
+        self.owners: list[object] = []
+        """Objects whose fields were accessed, in the order of their first access.
+
+        Kept, so that no other object gets their identity in this run.
+        """
 
     def of(self, thread: BenchThread | None, effect: Effect, what: object) -> Accesses:
         """The accesses of an effect, at the moment when a monitor is told of it."""
         return _RULES[effect](self, thread, what)
 
-    @staticmethod
-    def of_access(field: str, write: bool) -> Accesses:  # noqa: FBT001
-        """The accesses of an access to shared state."""
-        return ((f"field {field}", write),)
+    def number(self, owner: object) -> int:
+        """Which object this is, by the order of first accesses: the same in all runs that begin alike."""
+        number = self._numbers.get(id(owner))
+        if number is None:
+            number = self._numbers[id(owner)] = len(self.owners)
+            self.owners.append(owner)
+        return number
 
     def _write(self, thread: BenchThread, what: BenchThread) -> Accesses:  # noqa: ARG002
         return ((what.name, True),)
@@ -88,8 +97,8 @@ class Dependence:
     def _spawned(self, thread: BenchThread, what: BenchThread) -> Accesses:  # noqa: ARG002
         return ((what.name, True), (f"name {what.name.partition('#')[0]}", True))
 
-    def _read_clock(self, thread: BenchThread, what: object) -> Accesses:  # noqa: ARG002
-        return ((NOW, False),)
+    def _read_clock(self, thread: BenchThread, what: Clock) -> Accesses:  # noqa: ARG002
+        return ((NOW, what.tick_ns > 0),)
 
     def _set_timer(self, thread: BenchThread, what: object) -> Accesses:  # noqa: ARG002
         return ((TIMERS, True), (f"sleep {thread.name}", True), (_awaited(thread), False))
@@ -137,6 +146,10 @@ class Fingerprint:
     the run, there is one way to put these together.  That a lock is given back says nothing that its next
     taking does not say.  Different traces have the same digest with a probability of 2 to the power of -64.
 
+    In two things it is not exact.  Readings of the clock commute here, as if it had no tick: they differ by
+    nanoseconds.  And a field is one for all objects of a class, since there is no name for an object that is
+    the same in all runs of a trace: at the grain of accesses there may be more digests than traces.
+
     Parameters
     ----------
     then: another monitor, which is told of the same.
@@ -172,8 +185,8 @@ class Fingerprint:
         """Add an access to shared state."""
         if self._then is not None:
             self._then.access(thread, place, owner, field, write)
-        what = f"field {field}"
-        # As `Dependence.of_access` and `_add` have it; at this grain nearly all that is added comes here.
+        what = f"field {type(owner).__name__}.{field}"
+        # As `_add` has it; at this grain nearly all that is added comes here.
         if write:
             self._close(what)
             self._writers.setdefault(what, []).append(thread.name)

@@ -90,9 +90,14 @@ class _Machine:
 
 
 class Interleavings:
-    """All that a program may do."""
+    """All that a program may do, or all that it may with so few preemptions.
 
-    def __init__(self, program: Program) -> None:
+    What counts as a preemption is said here once more: to leave a thread that could go on, and to let time
+    pass while any thread could.
+    """
+
+    def __init__(self, program: Program, preemptions: int | None = None) -> None:
+        self._bound = preemptions
         self._code = {
             name: [("begin",), *_compiled(operations), ("end",)] for name, operations in program.items()
         }
@@ -103,10 +108,10 @@ class Interleavings:
 
     def _explore(self) -> None:
         first = _Machine([name for name in self._code if name != CHILD or not self._child])
-        known = {first.key()}
-        left = [first]
+        known = {(first.key(), ""): 0}
+        left = [(first, "", 0)]
         while left:
-            machine = left.pop()
+            machine, runner, spent = left.pop()
             moves = [name for name in machine.places if self._can_go_on(machine, name)]
             if machine.timers:
                 moves.append("time")
@@ -114,12 +119,18 @@ class Interleavings:
                 self.traces.add(frozenset(machine.trace.items()))
                 self.results.add(self._result(machine))
             for move in moves:
-                after = machine.copy()
+                after, runs, cost = machine.copy(), "", 0
+                if self._bound is not None:
+                    runs = "" if move == "time" else move
+                    early = moves != ["time"] if move == "time" else runner in moves and move != runner
+                    cost = spent + early
+                    if cost > self._bound:
+                        continue
                 self._time(after) if move == "time" else self._step(after, move)
-                key = after.key()
-                if key not in known:
-                    known.add(key)
-                    left.append(after)
+                key = after.key(), runs
+                if cost < known.get(key, cost + 1):
+                    known[key] = cost
+                    left.append((after, runs, cost))
 
     def _result(self, machine: _Machine) -> Result:
         stuck = tuple(sorted(name for name in machine.places if not self._ended(machine, name)))

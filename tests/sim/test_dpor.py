@@ -9,7 +9,7 @@ import pytest
 from tests.sim.interleavings import Interleavings
 from tests.sim.programs import HARD, performances, random_program
 
-from jurat_sim.dpor import Dpor, Step
+from jurat_sim.dpor import Dpor
 from jurat_sim.pool import Pool
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class OneBacktrackPointLess(Dpor):
         self._dropped = False
         super().begin(run)
 
-    def _try(self, step: Step, first: Sequence[str]) -> None:
+    def _try(self, number: int, first: Sequence[str]) -> None:
         if self._dropped:
-            super()._try(step, first)
+            super()._try(number, first)
         self._dropped = True
 
 

@@ -14,7 +14,7 @@ from jurat_sim import Grain, Mode, Verdict, explore, replay
 from jurat_sim.bench import Bench
 from jurat_sim.build import load
 from jurat_sim.defects import DEFECTS, LIFECYCLE_DEFECTS
-from jurat_sim.errors import UnknownDefect, UnknownGrain, UnknownScenario, UnknownStrategy, WrongGrain
+from jurat_sim.errors import UnknownDefect, UnknownGrain, UnknownScenario, UnknownStrategy
 from jurat_sim.explore import PORTFOLIO
 from jurat_sim.scenarios import SCENARIOS, scenario_named
 from jurat_sim.story import tell
@@ -98,7 +98,7 @@ def test_a_run_that_is_cut_short_is_undetermined(monkeypatch: pytest.MonkeyPatch
     assert (report.verdict, report.failure) == (Verdict.UNDETERMINED, None)
 
 
-@pytest.mark.parametrize("strategy", ["dpor", "preemptions:0"])
+@pytest.mark.parametrize("strategy", ["dpor", "dpor:1", "preemptions:0"])
 def test_a_search_through_runs_that_are_cut_short_is_not_exhausted(
     strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +152,7 @@ def _bound(steps: int) -> dict[str, object]:
         ({"scenario": "submit_races_stop", "strategy": "preemptions"}, UnknownStrategy),
         ({"scenario": "submit_races_stop", "strategy": "delays:-1"}, UnknownStrategy),
         ({"scenario": "submit_races_stop", "strategy": "random:2"}, UnknownStrategy),
-        ({"scenario": "submit_races_stop", "strategy": "dpor", "grain": "access"}, WrongGrain),
+        ({"scenario": "submit_races_stop", "strategy": "dpor:x"}, UnknownStrategy),
     ],
 )
 def test_what_does_not_exist_is_named(arguments: dict[str, str], error: type[Exception]) -> None:
@@ -174,7 +174,7 @@ scenarios = {scenarios}
 for grain, some in (("seam", scenarios[::3]), ("access", scenarios[::5])):
     for scenario in some:
         print(explore(scenario, grain=grain, schedules=8, seed=3))
-for strategy in ("dpor", "preemptions:1"):
+for strategy in ("dpor", "dpor:1", "preemptions:1"):
     print(explore("shutdown_races_start", strategy=strategy, schedules=50))
 report = explore("submit_races_stop", defect="D20", schedules=2000)
 print(report.failure)
