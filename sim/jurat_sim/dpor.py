@@ -134,7 +134,10 @@ class Step:
 
     def asleep(self) -> Footprint:
         """The footprint, for comparison with steps of other runs that begin as this one did."""
-        return {self.fresh.get(what, what): write for what, write in self.footprint.items()}
+        footprint: Footprint = {}
+        for what, write in self.footprint.items():
+            _add(footprint, self.fresh.get(what, what), write)
+        return footprint
 
     def wakes(self, footprint: Footprint) -> bool:
         """Whether it depends on a step that has this footprint in another run."""
@@ -211,8 +214,10 @@ class Dpor:
             self._announced = True
         accesses = self._dependence.of(thread, effect, what)
         if self._at > self._new and (thread is None or not thread.dying):
-            self._stack[self._at - 1].did.add((effect, getattr(what, "name", "")))
-            self._add(accesses)
+            step = self._stack[self._at - 1]
+            step.did.add((effect, getattr(what, "name", "")))
+            for accessed, write in accesses:
+                _add(step.footprint, accessed, write)
 
     def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:  # noqa: ARG002, FBT001
         """A step accesses shared state."""
@@ -220,8 +225,8 @@ class Dpor:
         if self._at > self._new:
             step = self._stack[self._at - 1]
             what, kind = f"field {number}.{field}", f"field {type(owner).__name__}.{field}"
-            step.footprint[what] = write or step.footprint.get(what, False)
-            step.kinds[kind] = write or step.kinds.get(kind, False)
+            _add(step.footprint, what, write)
+            _add(step.kinds, kind, write)
             if number >= step.known:
                 step.fresh[what] = kind
 
@@ -280,11 +285,6 @@ class Dpor:
             step.object = getattr(thread.object, "name", "")
             step.expired = thread.expired
             self._thread = thread
-
-    def _add(self, accesses: Accesses) -> None:
-        footprint = self._stack[self._at - 1].footprint
-        for what, write in accesses:
-            footprint[what] = write or footprint.get(what, False)
 
     def _close(self, enabled: tuple[str, ...]) -> None:
         """The last step is over, and these are enabled after it: find its races."""
@@ -436,6 +436,10 @@ def enables(earlier: Step, later: Step) -> bool:
     if later.operation is Operation.WAIT:
         return (Effect.OPENED, later.object) in earlier.did
     return later.operation is Operation.JOIN and (Effect.ENDED, later.object) in earlier.did
+
+
+def _add(footprint: Footprint, what: str, write: bool) -> None:  # noqa: FBT001
+    footprint[what] = write or footprint.get(what, False)
 
 
 def _dependent(one: Footprint, other: Footprint) -> bool:

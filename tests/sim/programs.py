@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING, Any
 from tests.sim.toys import play
 
 from jurat_sim.monitor import Effect
-from jurat_sim.search import Redundant
+from jurat_sim.search import Redundant, Search
 from jurat_sim.traces import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jurat_sim.dpor import Dpor
     from jurat_sim.pool import Pool
     from jurat_sim.primitives import BenchThread
     from jurat_sim.runtime import BenchRuntime
@@ -120,15 +119,24 @@ HARD: dict[str, Program] = {
 """Programs that a search gets wrong which is wrong in one place only."""
 
 
+class Cell:
+    """A variable.  All are objects of one class; its one field is its own, or the same in all of them."""
+
+    def __init__(self, name: str, field: str) -> None:
+        self.name = name
+        self.field = field
+        self.value: object = None
+
+
 class Performance:
     """One run of a program on the bench: its threads, its result, and its trace."""
 
-    def __init__(self, program: Program, runtime: BenchRuntime) -> None:
+    def __init__(self, program: Program, runtime: BenchRuntime, *, alike: bool = False) -> None:
         self._program = program
         self._runtime = runtime
         self._locks = {name: _named(runtime.lock(), name) for name in "pq"}
         self._gates = {name: _named(runtime.gate(), name) for name in "fg"}
-        self._variables: dict[str, object] = dict.fromkeys("xy")
+        self._variables = {name: Cell(name, "value" if alike else name) for name in "xy"}
         self._seen: list[tuple[str, object]] = []
         self._effects: Effects = []
         self._expired: set[str] = set()
@@ -144,7 +152,8 @@ class Performance:
     def result(self) -> Result:
         """What the program computed, and where it is stuck."""
         stuck = tuple(thread.name for thread in self._runtime.unfinished())
-        return stuck, tuple(self._variables.items()), tuple(map(repr, sorted(self._seen, key=repr)))
+        variables = tuple((name, cell.value) for name, cell in self._variables.items())
+        return stuck, variables, tuple(map(repr, sorted(self._seen, key=repr)))
 
     def trace(self) -> Trace:
         """Of the run."""
@@ -175,10 +184,10 @@ class Performance:
             if effect is Effect.SET_TIMER:
                 self._effects.append((thread.name, "looked", thread.object.name))  # type: ignore[attr-defined]
 
-    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
+    def access(self, thread: BenchThread, place: int, owner: Any, field: str, write: bool) -> None:
         """Record it."""
         self.fingerprint.access(thread, place, owner, field, write)
-        self._effects.append((thread.name, "write" if write else "read", field))
+        self._effects.append((thread.name, "write" if write else "read", owner.name))
 
     # The program -------------------------------------------------------------------------------
 
@@ -210,7 +219,7 @@ class Performance:
                 self._seen.append((me, self._runtime.monotonic_ns()))
             case ("peek", variable, then):
                 self._touch(me, variable, write=False)
-                if self._variables[variable] is None:
+                if self._variables[variable].value is None:
                     self._do(me, then)
             case ("poke", variable):
                 self._touch(me, variable, write=True)
@@ -221,11 +230,12 @@ class Performance:
     def _touch(self, me: str, variable: str, *, write: bool) -> None:
         monitor = self._runtime.monitor
         assert monitor is not None
-        monitor.access(self._runtime.running, 0, self, variable, write)
+        cell = self._variables[variable]
+        monitor.access(self._runtime.running, 0, cell, cell.field, write)
         if write:
-            self._variables[variable] = (me, self._variables[variable] is None)
+            cell.value = (me, cell.value is None)
         else:
-            self._seen.append((me, self._variables[variable]))
+            self._seen.append((me, cell.value))
 
 
 _LOOKS = {"GAVE_UP", "JOINED", "LEFT", "looked", "read"}
@@ -247,19 +257,26 @@ def depend(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     return one[2] == other[2] != "" and looks < 2
 
 
-def performances(program: Program, search: Dpor, pool: Pool) -> list[Performance]:
-    """The runs that a search makes to their end."""
+def performances(
+    program: Program, search: Search, pool: Pool, *, tick_ns: int = 0, alike: bool = False
+) -> list[Performance]:
+    """The runs that a search makes to their end.
+
+    Parameters
+    ----------
+    alike: all variables have a field of one name, so that only their identity tells them apart.
+    """
     made: list[Performance] = []
 
     def toy(runtime: BenchRuntime) -> None:
-        made.append(Performance(program, runtime))
+        made.append(Performance(program, runtime, alike=alike))
         search.watch(runtime)
         made[-1].watch()
 
     more = True
     while more:
         try:
-            play(toy, search, pool=pool, tick_ns=0)
+            play(toy, search, pool=pool, tick_ns=tick_ns)
         except Redundant:
             made.pop()
         more = search.end()

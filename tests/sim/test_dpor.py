@@ -15,6 +15,7 @@ from jurat_sim.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jurat_sim.primitives import BenchThread
     from tests.sim.programs import Program
 
 BLOCKS = 4
@@ -51,6 +52,13 @@ def test_nothing_is_missed_in_a_thousand_programs(block: int) -> None:
     assert deadlocks > 10, "too few programs that may deadlock, and may not"
     assert traces > 1_000
     assert blocked < traces / 20
+
+
+def test_objects_of_one_class_are_told_apart() -> None:
+    """By their numbers, though which number an object gets depends on the run."""
+    for program, expected in _block(0):
+        made = performances(program, Dpor(), Pool(), alike=True)
+        assert {it.trace() for it in made} == expected.traces, program
 
 
 # The explorer, broken ----------------------------------------------------------------------
@@ -106,13 +114,39 @@ class TimeIsNoThread(Dpor):
         super()._close(enabled if step is None else enabled + step.enabled)
 
 
-BROKEN = (NoAcquireRule, NobodyWaits, NobodyWakes, OneBacktrackPointLess, SleepsForEver, TimeIsNoThread)
+class ReadsAreFree(Dpor):
+    """A read that nothing protects is not looked at."""
+
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
+        if write:
+            super().access(thread, place, owner, field, write)
+
+
+class KnowsObjectsBeforehand(Dpor):
+    """A sleeper takes the number that an object had in its own run for the one that it has in all others."""
+
+    def end(self) -> bool:
+        for step in self._stack:
+            step.fresh = {}
+        return super().end()
+
+
+BROKEN = (
+    NoAcquireRule,
+    NobodyWaits,
+    NobodyWakes,
+    OneBacktrackPointLess,
+    SleepsForEver,
+    TimeIsNoThread,
+    ReadsAreFree,
+    KnowsObjectsBeforehand,
+)
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_search_is_found_out(broken: type[Dpor]) -> None:
     """Each rule of the search is needed: without it, traces are missed."""
     assert any(
-        {it.trace() for it in performances(program, broken(), Pool())} != expected.traces
+        {it.trace() for it in performances(program, broken(), Pool(), alike=True)} != expected.traces
         for program, expected in _block(0)
     )
