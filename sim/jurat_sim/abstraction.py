@@ -12,8 +12,11 @@ Three variables the worker has no field for, since nothing it does depends on th
 look to the next, so a look is due after every section:
 
 * `peak`, the most threads there ever were;
-* `paused` after a drain has begun: the worker keeps its flags and no longer asks for them;
+* `paused` after a drain that turned into a stop: the worker keeps its flags and no longer asks for them;
 * `grace_spent` once the worker has stopped, when no time matters any more.
+
+The steward may go from draining to stopped before anybody looks.  That needs no look in between: a worker
+that has stopped and was never given a grace has drained.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ class Abstraction:
         core = self._core
         phase = core.phase._value_
         self._peak = max(self._peak, core.threads_wanted)
-        self._drained = self._drained or phase == "draining"
+        if phase == "draining" or (phase == "stopped" and core.grace_over_ns is None):
+            self._drained = True
         if phase == "stopping":
             self._grace_spent = core.grace_over_ns <= now_ns
         status: list[Any] = []
