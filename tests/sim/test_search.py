@@ -10,11 +10,15 @@ from tests.sim.small import SMALL
 from tests.sim.toys import every_run, play
 
 from jurat_sim.bench import Bench
+from jurat_sim.bpor import BoundedDpor
+from jurat_sim.dpor import Dpor
 from jurat_sim.errors import Diverged
 from jurat_sim.explore import Mode, Verdict, campaign, explore, replay, strategy_named
 from jurat_sim.pool import Pool
-from jurat_sim.search import delays, preemptions
+from jurat_sim.scenarios import SCENARIOS
+from jurat_sim.search import Redundant, delays, preemptions
 from jurat_sim.tokens import Grain, decode
+from jurat_sim.traces import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +26,9 @@ if TYPE_CHECKING:
     from jurat_sim.explore import Report
     from jurat_sim.primitives import BenchThread
     from jurat_sim.runtime import BenchRuntime
-    from jurat_sim.search import Bounded
+    from jurat_sim.scenarios import Scenario
+    from jurat_sim.search import Bounded, Search
+    from jurat_sim.stage import Stage
 
     Steps = list[str]
 
@@ -144,13 +150,16 @@ def test_two_operations_are_explored_to_the_end(scenario: str) -> None:
 
 @pytest.mark.parametrize("scenario", ["cancel_one", "submit_twice"])
 def test_one_preemption_at_the_grain_of_accesses(scenario: str) -> None:
-    """Explored to the end, and more than at the seam."""
+    """Explored to the end, and more than at the seam; and in fewer runs if traces are told apart."""
     fine = _explored(scenario, "preemptions:1", Grain.ACCESS)
     assert (fine.verdict, fine.exhausted) == (Verdict.PASS, True)
     assert fine.schedules > 2 * _explored(scenario, "preemptions:1").schedules
+    reduced = _explored(scenario, "dpor:1", Grain.ACCESS)
+    assert (reduced.verdict, reduced.mode, reduced.exhausted) == (Verdict.PASS, Mode.EXHAUSTIVE, True)
+    assert reduced.schedules < fine.schedules / 4
 
 
-@pytest.mark.parametrize("strategy", ["dpor", "preemptions:2", "delays:3"])
+@pytest.mark.parametrize("strategy", ["dpor", "dpor:2", "preemptions:2", "delays:3"])
 def test_a_search_that_is_cut_short_is_undetermined(strategy: str) -> None:
     """It says that it is exhaustive, and not exhausted; that is no pass."""
     report = _explored("submit_and_stop", strategy, schedules=20)
@@ -188,6 +197,59 @@ def test_a_read_without_the_lock_hides_a_trace() -> None:
     """
     plain, reduced = _plain_and_reduced("cancel_and_wait")
     assert (plain.traces, reduced.traces) == (10, 9)
+
+
+class AtTheSeam(Fingerprint):
+    """The trace of a run at the grain of accesses, as it looks at the seam."""
+
+    def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
+        if self._then is not None:
+            self._then.access(thread, place, owner, field, write)
+
+
+Seen = set[tuple[tuple[object, ...], bytes]]
+"""Of each run the order of its events, and its trace at the seam."""
+
+
+def _seen(scenario: Scenario, search: Search, grain: Grain, tick_ns: int) -> tuple[Seen, int]:
+    """What a search sees, and in how many runs."""
+    seen: Seen = set()
+    fingerprints: list[AtTheSeam] = []
+
+    def watch(stage: Stage) -> None:
+        search.watch(stage.runtime)
+        fingerprints.append(AtTheSeam(stage.runtime, stage.runtime.monitor))
+        stage.runtime.monitor = fingerprints[-1]
+
+    with Bench(scenario, grain=grain, tick_ns=tick_ns) as bench:
+        while True:
+            try:
+                run = bench.run(search, watch=watch)
+            except Redundant:
+                pass
+            else:
+                assert not run.findings
+                seen.add((run.trace, fingerprints[-1].digest()))
+            if not search.end():
+                return seen, len(fingerprints)
+
+
+def test_among_accesses_that_trace_is_seen() -> None:
+    """There each read is told: whatever plain search meets at the seam, DPOR meets."""
+    scenario = SMALL["cancel_and_wait"]
+    plain, _ = _seen(scenario, preemptions(100), Grain.SEAM, 0)
+    fine, _ = _seen(scenario, Dpor(), Grain.ACCESS, 0)
+    assert len(plain) == 10
+    assert plain <= fine
+
+
+@pytest.mark.parametrize("scenario", [SMALL["cancel_and_wait"], SCENARIOS["complete_or_deadline"]])
+def test_on_the_worker_too_a_bound_hides_nothing(scenario: Scenario) -> None:
+    """Of what plain search meets with one preemption between accesses, on a clock that ticks."""
+    plain, runs = _seen(scenario, preemptions(1), Grain.ACCESS, 1)
+    reduced, fewer = _seen(scenario, BoundedDpor(1), Grain.ACCESS, 1)
+    assert plain <= reduced
+    assert fewer < runs / 4
 
 
 def test_what_a_search_finds_is_replayed() -> None:
