@@ -36,8 +36,8 @@ let w begin otherwise.
    before; it is not switched to later for e alone; and nobody who was left for nothing could now go on, since
    to be freed by e is to depend on it.  It begins with what is tried.  Otherwise let f be the first step in w
    that depends on e, and v the steps before f.  By the same reasons the bound allows e v f, continued with
-   the default, and by induction a run of that trace is made through e.  There f depends on e directly or, if e
-   keeps it from being taken, its thread waits or is seen to be disabled.  So all were tried.
+   the default, and by induction a run of that trace is made through e.  There f depends on e directly or,
+   if e keeps it from being taken, its thread waits or is seen to be disabled.  So all were tried.
 2. *Nobody can go on for nothing*: a block begins.  Let b be the steps of the default's thread until it has
    to wait.  If w with b moved to the front is of the same trace, it costs no more, since to leave a thread
    that has to wait is free.  Otherwise let f be the first step in w that depends on one of b which it

@@ -76,7 +76,6 @@ if TYPE_CHECKING:
 
     from .primitives import BenchThread
     from .runtime import BenchRuntime
-    from .traces import Accesses
 
 Footprint = dict[str, bool]
 """The objects that a step accesses, each with whether it writes it."""

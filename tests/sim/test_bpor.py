@@ -1,4 +1,4 @@
-"""Bounded partial-order reduction, held against brute force with a bound; and what happens when it is broken."""
+"""Bounded partial-order reduction, held against brute force with a bound; and what breaks it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.sim.programs import HARD, performances, random_program
 
 from jurat_sim.bpor import NOBODY, BoundedDpor, BoundedStep
 from jurat_sim.pool import Pool
+from jurat_sim.primitives import Operation
 from jurat_sim.search import Redundant, preemptions
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class WaitingIsFree(BoundedDpor):
 
     def _find_races(self, number: int) -> None:
         step = self._stack[number]
-        self._skipped = self._taking(step.object)[1] if step.operation == "about to take lock" else -1
+        self._skipped = self._taking(step.object)[1] if step.operation is Operation.TAKE else -1
         super()._find_races(number)
         self._skipped = -1
 
@@ -152,6 +153,7 @@ class ReadsAreFree(BoundedDpor):
     """A read without a lock is not looked at."""
 
     def access(self, thread: object, place: int, owner: object, field: str, write: bool) -> None:
+        """Only writes are."""
         if write:
             super().access(thread, place, owner, field, write)  # type: ignore[arg-type]
 

@@ -15,8 +15,9 @@ from jurat_sim.pool import Pool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jurat_sim.primitives import BenchThread
     from tests.sim.programs import Program
+
+    from jurat_sim.primitives import BenchThread
 
 BLOCKS = 4
 """Of programs: a thousand in all."""
@@ -118,6 +119,7 @@ class ReadsAreFree(Dpor):
     """A read that nothing protects is not looked at."""
 
     def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
+        """Only writes are."""
         if write:
             super().access(thread, place, owner, field, write)
 
@@ -126,6 +128,7 @@ class KnowsObjectsBeforehand(Dpor):
     """A sleeper takes the number that an object had in its own run for the one that it has in all others."""
 
     def end(self) -> bool:
+        """All objects are known."""
         for step in self._stack:
             step.fresh = {}
         return super().end()

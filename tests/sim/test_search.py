@@ -203,6 +203,7 @@ class AtTheSeam(Fingerprint):
     """The trace of a run at the grain of accesses, as it looks at the seam."""
 
     def access(self, thread: BenchThread, place: int, owner: object, field: str, write: bool) -> None:
+        """Only pass it on."""
         if self._then is not None:
             self._then.access(thread, place, owner, field, write)
 

@@ -1,8 +1,13 @@
-"""The clean worker under every schedule there is, or every one within a bound.
+"""The clean worker under every schedule there is, or every one within a bound, up to what is the same.
 
-*Duels* are programs of two operations.  At the grain of accesses, every schedule of theirs with at
-most so many preemptions is made; at the grain of the seam, one schedule of each trace, which is all
-there is to see there, if no accesses race.  A search that its count has cut short is undetermined.
+*Duels* are programs of two operations.  Three searches make at least one schedule of each trace, that
+is of all schedules that differ only in the order of steps that have nothing to do with each other:
+
+* between accesses, of each trace with at most so many preemptions: for every duel;
+* between accesses, of each trace there is: for the duels where these are few;
+* at the seam, of each trace there is, which is all there is to see there if no accesses race.
+
+A search that its count has cut short is undetermined.
 """
 
 from __future__ import annotations
@@ -23,24 +28,34 @@ if TYPE_CHECKING:
 PREEMPTIONS = {"default": 1, "deep": 2}
 """The bound for the duels at the grain of accesses."""
 
+FINELY_TRACED = {
+    "default": ("cancel_or_complete",),
+    "deep": ("cancel_or_complete", "complete_or_deadline", "attach_or_evict"),
+}
+"""The duels of which every trace between accesses is searched; the others have tens of thousands."""
+
 TRACED = {
     "default": ("cancel_or_complete", "complete_or_deadline", "attach_or_evict", "pause_or_start"),
     "deep": tuple(name for name, scenario in SCENARIOS.items() if scenario.duel),
 }
-"""The duels of which every trace is searched; the others have tens of thousands."""
+"""The duels of which every trace at the seam is searched; the others have tens of thousands."""
 
 MOST = 3_000_000
 """Schedules of one search, after which it is cut short."""
 
 
 def jobs(profile: Profile) -> list[Job]:
-    """Two searches for each duel."""
+    """One to three searches for each duel."""
     bound = budget(PREEMPTIONS, profile, "conformance")
     duels = [name for name, scenario in SCENARIOS.items() if scenario.duel]
     return [
         *(
-            Job(function=_search, args=(name, Grain.ACCESS, f"preemptions:{bound}"), weight=10_000**bound)
+            Job(function=_search, args=(name, Grain.ACCESS, f"dpor:{bound}"), weight=250 * 20**bound)
             for name in duels
+        ),
+        *(
+            Job(function=_search, args=(name, Grain.ACCESS, "dpor"), weight=15_000)
+            for name in budget(FINELY_TRACED, profile, "conformance")
         ),
         *(
             Job(function=_search, args=(name, Grain.SEAM, "dpor"), weight=3_000)
@@ -57,15 +72,17 @@ def part(profile: Profile, answers: Sequence[Report]) -> Part:
     """What was searched, and whether that is all."""
     bound = budget(PREEMPTIONS, profile, "conformance")
     whole = [report for report in answers if report.exhausted and report.verdict is Verdict.PASS]
-    bounded = [report for report in whole if report.grain is Grain.ACCESS]
-    traced = [report for report in whole if report.grain is Grain.SEAM]
+    bounded = [report for report in whole if report.strategy == f"dpor:{bound}"]
+    fine = [report for report in whole if report.strategy == "dpor" and report.grain is Grain.ACCESS]
+    traced = [report for report in whole if report.strategy == "dpor" and report.grain is Grain.SEAM]
     return Part(
-        summary=f"every schedule of {len(bounded)} programs of two operations with at most "
-        f"{bound} {'preemption' if bound == 1 else 'preemptions'} between accesses, and every trace of "
-        f"{len(traced)} at the seam",
+        summary=f"every trace of {len(bounded)} programs of two operations with at most "
+        f"{bound} {'preemption' if bound == 1 else 'preemptions'} between accesses, every trace between "
+        f"accesses of {len(fine)}, and every trace of {len(traced)} at the seam",
         figures={
             "duels_exhausted": len(bounded),
             "duel_schedules": sum(report.schedules for report in bounded),
+            "programs_exhausted_between_accesses": len(fine),
             "traces_exhausted": sum(report.traces or 0 for report in traced),
             "programs_exhausted": len(traced),
         },
