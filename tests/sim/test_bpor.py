@@ -10,9 +10,11 @@ from tests.sim.interleavings import Interleavings
 from tests.sim.programs import HARD, performances, random_program
 
 from jurat_sim.bpor import NOBODY, BoundedDpor, BoundedStep
+from jurat_sim.explore import Mode, Verdict, explore, replay
 from jurat_sim.pool import Pool
 from jurat_sim.primitives import Operation
 from jurat_sim.search import Redundant, preemptions
+from jurat_sim.tokens import Grain, decode
 
 if TYPE_CHECKING:
     from tests.sim.programs import Program
@@ -73,6 +75,28 @@ def test_without_a_bound_that_matters_it_makes_every_trace() -> None:
         program = random_program(number)
         made = performances(program, BoundedDpor(30), pool)
         assert {it.trace() for it in made} == Interleavings(program).traces
+
+
+@pytest.mark.parametrize(
+    ("defect", "scenario"),
+    [
+        ("D14", "cancel_or_complete"),
+        ("D29", "attach_or_evict"),
+        ("D44", "cancel_or_complete"),
+        ("L01", "cancel_or_complete"),
+        ("L02", "submit_or_stop"),
+    ],
+)
+def test_what_it_finds_between_accesses_is_shrunk_and_replayed(defect: str, scenario: str) -> None:
+    """Five seeded defects in duels, with one preemption."""
+    report = explore(scenario, defect=defect, grain=Grain.ACCESS, strategy="dpor:1", schedules=60)
+    failure = report.failure
+    assert failure is not None
+    assert (report.verdict, report.mode, failure.strategy) == (Verdict.FAIL, Mode.EXHAUSTIVE, "dpor:1")
+    schedule = decode(failure.token)
+    assert (schedule.grain, schedule.tick_ns) == (Grain.ACCESS, 1)
+    again = replay(failure.token)
+    assert (again.digest, again.property) == (failure.digest, failure.property)
 
 
 # The explorer, broken ----------------------------------------------------------------------

@@ -176,6 +176,8 @@ for grain, some in (("seam", scenarios[::3]), ("access", scenarios[::5])):
         print(explore(scenario, grain=grain, schedules=8, seed=3))
 for strategy in ("dpor", "dpor:1", "preemptions:1"):
     print(explore("shutdown_races_start", strategy=strategy, schedules=50))
+for strategy in ("dpor", "dpor:1"):
+    print(explore("submit_or_stop", grain="access", strategy=strategy, schedules=20))
 report = explore("submit_races_stop", defect="D20", schedules=2000)
 print(report.failure)
 """
