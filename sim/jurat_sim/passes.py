@@ -243,7 +243,7 @@ def _asks_for_sweep(label: str, after: State) -> bool:
         case "BeginDrain":
             return after.pending == "cancel" or "scheduled" in after.status
         case "Retry" | "TimeOutRetry":
-            return after.phase != "open"
+            return after.pending == "cancel"
     return False
 
 

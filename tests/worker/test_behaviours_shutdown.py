@@ -31,6 +31,7 @@ from jurat import (
     Token,
     Worker,
     WorkerStopped,
+    _threads,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +78,33 @@ def test_a_drain_finishes_what_was_accepted_and_refuses_the_rest() -> None:
     assert statuses == ["completed"] * 3 + ["cancelled"]
     assert instants(stage, "Stopped") == [5 * S]
     assert instants(stage, "ShutdownCancel") == [S]
+
+
+def test_a_drain_that_retries_goes_through_what_waits_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the task whose time has not come.  What is to be tried again is not looked for: it will be."""
+    sweeps: list[object] = []
+    sweep = _threads._cancel_what_waits
+    monkeypatch.setattr(_threads, "_cancel_what_waits", lambda core: sweeps.append(sweep(core)))
+
+    def describe(stage: Stage) -> None:
+        def flaky(context: Any) -> None:
+            context.sleep(1)
+            if context.attempt < 3:
+                raise ValueError
+
+        worker = stage.build_worker(threads=2, drain_deadline=None)
+        for _ in range(10):
+            stage.submit(flaky, retry=stage.jurat.Retry(max_retries=2, delay=3, jitter=0))
+        stage.submit(lambda _: None, delay=3_600)
+        worker.start()
+        stage.client("closer", lambda: stage.close(worker.drain()))
+
+    stage = play(describe)
+    assert [task.handle.status for task in stage.submissions if task.handle] == ["completed"] * 10 + [
+        "cancelled"
+    ]
+    assert len(instants(stage, "Retry")) == 20
+    assert len(sweeps) == 1
 
 
 @pytest.mark.evidence("SD-2", "SD-4")

@@ -1121,9 +1121,9 @@ def come_back(
                 core.waiting += 1
                 extras.due_ns = next_ns
                 core.alarms += alarm
-                if core.phase is not OPEN:
+                if not core.starting:  # a drain that finishes what waits has nothing to cancel here
                     core.sweeping = True
-                if core.phase is not OPEN or next_ns < core.steward_until_ns:
+                if not core.starting or next_ns < core.steward_until_ns:
                     steward = core.steward
                     core.steward = None
                 done._status = RETRYING
