@@ -118,10 +118,7 @@ def _told(report: Report, *, races: bool) -> list[str]:
             failure = report.failure
             assert failure is not None  # noqa: S101 - that is what FAIL means
             lines += [
-                (
-                    f"schedule {failure.schedule}, by {failure.strategy}, "
-                    f"breaks {failure.property}: {failure.message}"
-                ),
+                f"schedule {failure.schedule}, by {failure.strategy}, breaks {failure.property}",
                 f"shrunk to {_count(failure.deviations, 'departure')} from the default order",
                 "",
                 *(f"  {line}" for line in run_again(failure.token, races=races).story.brief()),

@@ -4,16 +4,19 @@
 code, what was recorded in the event log meanwhile, and what that changed in the state of the
 specification.  A story then has these parts, in the order in which a reader needs them:
 
-* what was run: the scenario in its own words, and each task with the function it was given;
+* what was run: the scenario in its own words, each task with the function it was given, and who
+  takes part;
 * the steps, a line each.  `!` marks those where the schedule departs from the default, in which a
   thread goes on until it has to wait: somebody else is held up there, and the line says who and
   where.  An event comes first, then `<` and what was done when it was logged.  `full` has all
-  steps; `brief` leaves out those that neither log nor depart, but for the last ones of a run that is
-  stuck, and whatever comes after the event that the specification refuses;
+  steps; `brief` leaves out those that neither log nor depart, and whatever comes after the event that
+  the specification refuses.  Of a run that is stuck it has the last ones too, gathered: in which
+  sections a thread was, without an event, before another one went on;
 * which property died, what it means, and what was found;
 * the state of the specification before the offending event, or at the end if no event offends;
   what the specification allows the worker to do there, which is what it has left undone if it is
-  stuck; and where each thread stands;
+  stuck: since when, and at which steps it came by and did not do it; and where each thread stands;
+* the functions of the worker that the steps name, in their own words, with their places;
 * the token.
 
 A path such as `Worker.submit > admit` is a stack of calls, the innermost last, without what
@@ -24,10 +27,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
+from functools import reduce
+from itertools import groupby
+from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from jurat_spec.lifecycle import ACTIONS, LIVE
+from jurat_spec.lifecycle import ACTIONS, LIVE, WAITING
 from jurat_spec.replay import LoggedTask, NotABehaviour, Replay
 
 from . import strategies
@@ -37,6 +43,8 @@ from .runtime import BenchRuntime, Ending
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from types import FrameType
+
+    from jurat_spec.lifecycle import Action, WorkerRecord
 
     from .bench import Bench, Run
     from .findings import Finding
@@ -62,6 +70,8 @@ PROPERTIES = {
 _WIDTH = 100
 _LAST_STEPS = 60
 """Steps without an event that the brief story of a run that is stuck has after its last event."""
+_PASSED_BY = 3
+"""Steps at which the worker came by what it owes: so many are named, the last ones."""
 _MACHINERY = frozenset(
     f"{__package__}.{name}"
     for name in (
@@ -71,8 +81,29 @@ _MACHINERY = frozenset(
 )  # fmt: skip
 """Modules whose calls are no part of what the code under test does."""
 
-_DUTIES = ("BecomeDue", "Start", "Expire", "ShutdownCancel", "Abandon", "Stopped")
-"""Steps that the worker owes: they need nobody's call, and no function that comes back."""
+DUTIES = {
+    "BecomeDue": ("become_due",),
+    "Start": ("turn", "start"),
+    "Expire": ("expire",),
+    "ShutdownCancel": ("shutdown_cancel",),
+    "Abandon": ("abandon",),
+    "Stopped": ("rest",),
+}
+"""Steps that the worker owes, as they need nobody's call and no function that comes back, and the sections
+(functions of `_steps`) that take them."""
+
+_TASKS = {
+    "steward": "what is due, late, or ended by a shutdown",
+    "worker": "the tasks' functions",
+    "herald": "results for subscribers",
+    "follower": "calling whoever asked to be told",
+}
+"""What the worker's threads are for, by the first part of their names.  The others are of its users."""
+
+_READING = (
+    "reading: ! somebody is held up who would go on by default; [a -> b] what the event does to the "
+    "specification's state; < what was done when it was logged"
+)
 
 _DOES = {
     Operation.BEGIN: "begins",
@@ -112,15 +143,33 @@ class Line:
     step: int
     at_ns: int
     thread: str
-    does: str
-    """What the thread does as it goes on, and where."""
+    what: str
+    """What the thread does as it goes on."""
+    path: tuple[str, ...] = ()
+    """The calls in which it does, the innermost last."""
+    operation: Operation | None = None
+    """The kind of it; None if it is no thread's."""
+    section: str = ""
+    """The innermost of the worker's own functions."""
+    gathered: tuple[str, ...] = ()
+    """Of a line that stands for several steps: all their sections."""
     held_up: str = ""
     """If the schedule departs from the default here: who would have gone on, and where that one is."""
     events: list[str] = field(default_factory=list)
 
     def follows(self, before: Line) -> bool:
         """It is no more than what the same thread does after the step before."""
-        return self.thread == before.thread and self.does.startswith(_DOES[Operation.GAVE])
+        return self.operation is Operation.GAVE and self.thread == before.thread and not self.held_up
+
+    @property
+    def takes(self) -> bool:
+        """A section begins here: a lock is taken."""
+        return self.operation is Operation.TAKE
+
+    @property
+    def does(self) -> str:
+        """What the thread does as it goes on, and where."""
+        return self.what + _in(self.path)
 
     def lines(self) -> list[str]:
         """As text: what was logged and what it changed, if anything, then what was done and where."""
@@ -148,6 +197,8 @@ class Story:
     """The specification's state before the event that it refused, or at the end, and what was to be done."""
     threads: list[str]
     """Where each thread stands at the end."""
+    functions: dict[str, str]
+    """The worker's functions in which steps were taken, by name: with its place, and in its own words."""
     token: str
 
     def full(self) -> list[str]:
@@ -159,18 +210,20 @@ class Story:
         until = None if self.refused is None else self.refused + 1
         kept = [line for line in self.lines[:until] if line.events or line.held_up]
         if self.run.ending is Ending.STUCK and self.refused is None:
-            kept += self._last_steps(after=max((line.step for line in self.lines if line.events), default=0))
-            kept.sort(key=lambda line: line.step)
+            last = max((place for place, line in enumerate(self.lines) if line.events), default=0)
+            kept = [line for line in kept if line.step <= self.lines[last].step]
+            rest = self.lines[last + 1 :]
+            kept += _gathered(rest[1:] if rest and rest[0].follows(self.lines[last]) else rest)[:_LAST_STEPS]
         return self._told(kept, self.run.findings[: None if self.refused is None else 1])
 
-    def _last_steps(self, after: int) -> list[Line]:
-        """What happened after the last event, departures apart."""
-        pairs = zip(self.lines, self.lines[1:], strict=False)
-        rest = [it for before, it in pairs if it.step > after and not (it.held_up or it.follows(before))]
-        return rest[:_LAST_STEPS]
-
     def _told(self, lines: list[Line], findings: list[Finding]) -> list[str]:
-        told = [*self.subject, "", " step        ms        thread     what it does"]
+        told = [
+            *self.subject,
+            *_cast(self.lines),
+            *wrap(_READING, _WIDTH),
+            "",
+            " step        ms        thread     what it does",
+        ]
         told += [text for line in lines for text in line.lines()]
         told.append("")
         for finding in findings:
@@ -179,9 +232,16 @@ class Story:
             told += ["", *self.state]
             if self.refused is None:
                 told += self.threads
+            told += self._functions(lines)
         else:
             told.append(f"the run is {self.run.ending}, and every check holds")
         return [*told, "", f"token: {self.token}"]
+
+    def _functions(self, lines: list[Line]) -> list[str]:
+        """What the worker's functions say of themselves in which these steps were taken."""
+        names = {name for line in lines for name in (line.section, *line.gathered)}
+        said = sorted(f"  {text}" for name, text in self.functions.items() if name in names)
+        return ["", "the worker's functions that are named above:", *said] if said else []
 
 
 def tell(bench: Bench, deviations: Sequence[tuple[int, int]], *, omit: Collection[int] = ()) -> Story:
@@ -197,6 +257,7 @@ def tell(bench: Bench, deviations: Sequence[tuple[int, int]], *, omit: Collectio
         _subject(bench, run, teller.cast),
         teller.state,
         teller.threads,
+        teller.functions,
         bench.token(run),
     )
 
@@ -206,8 +267,59 @@ def _subject(bench: Bench, run: Run, cast: list[str]) -> list[str]:
     told = wrap(f"{bench.scenario.name}{seeded}. {bench.scenario.text}", _WIDTH)
     if run.omitted:
         left_out = ", ".join(str(number + 1) for number in run.omitted)
-        told.append(f"left out, of {run.submissions} submissions: number {left_out}")
+        told.append(
+            f"made smaller: of the scenario's {run.submissions} submissions these are left out: {left_out}"
+        )
     return [*told, *cast]
+
+
+def _cast(lines: Sequence[Line]) -> list[str]:
+    """Who takes part, and what for."""
+    names = sorted({line.thread for line in lines if line.operation is not None})
+    users = [name for name in names if _kind(name) not in _TASKS]
+    by_kind = groupby((name for name in names if _kind(name) in _TASKS), key=_kind)
+    own = [f"{', '.join(those)}, for {_TASKS[kind]}" for kind, those in by_kind]
+    told = {"threads of users": ", ".join(users), "threads of the worker": "; ".join(own)}
+    return [line for who, those in told.items() if those for line in wrap(f"{who}: {those}", _WIDTH)]
+
+
+def _kind(thread: str) -> str:
+    """What kind of thread bears this name."""
+    return thread.partition("-")[0]
+
+
+def _gathered(lines: Sequence[Line]) -> list[Line]:
+    """These steps, in which nothing was logged, with those of one thread in one line.
+
+    Departures stay on their own, and so do accesses, each of which may matter.
+    """
+    told: list[Line] = []
+    for (thread, apart), steps in groupby(lines, key=lambda it: (it.thread, _apart(it) and it.step)):
+        first, *rest = steps
+        if apart:
+            told += [first, *rest]
+            continue
+        phrases: list[str] = []
+        sections: list[str] = []
+        for line in (first, *rest):
+            if line.takes and line.section:
+                sections.append(line.section)
+            elif line.operation is not Operation.GAVE:
+                phrases += [*_nothing_in(sections), line.what]
+                sections = []
+        phrases += _nothing_in(sections)
+        names = tuple(dict.fromkeys(it.section for it in (first, *rest) if it.section))
+        what = "; ".join(phrases)
+        told.append(Line(first.step, first.at_ns, thread, what, gathered=names) if what else first)
+    return told
+
+
+def _apart(line: Line) -> bool:
+    return bool(line.held_up) or line.operation is Operation.ACCESS
+
+
+def _nothing_in(sections: Sequence[str]) -> list[str]:
+    return [f"records nothing in {', '.join(dict.fromkeys(sections))}"] if sections else []
 
 
 def _died(finding: Finding) -> list[str]:
@@ -238,6 +350,10 @@ class _Teller:
         self._told = 0
         self._christened = False
         self._last_step: dict[str, int] = {}
+        self._expired: set[str] = set()
+        self._owed: dict[str, int] = {}
+        """What the worker owes, and since which step."""
+        self.functions: dict[str, str] = {}
 
     def watch(self, stage: Stage) -> None:
         """Look on from now."""
@@ -253,9 +369,10 @@ class _Teller:
         for submission in sorted(stage.submissions, key=lambda it: getattr(it.handle, "number", 0)):
             if submission.handle is not None and not submission.attached:
                 self.cast.append(f"task {submission.handle.number}: {_asked(submission)}")
+        stuck = stage.runtime.ending is Ending.STUCK
         if self.refused is None:
-            self.state = self._state_of_all("at the end")
-        if stage.runtime.ending is Ending.STUCK:
+            self.state = [*self._state_of_all("at the end"), *(self._left_undone() if stuck else ())]
+        if stuck:
             self.threads = [
                 f"  {thread.name} {self._stands(thread)}" for thread in stage.runtime.unfinished()
             ]
@@ -270,12 +387,19 @@ class _Teller:
         chosen = range(self._choices, self._strategy.choices)
         self._choices = self._strategy.choices
         runtime = self._runtime
-        line = Line(
-            runtime.steps,
-            runtime.now_ns,
-            "time" if thread is None else thread.name,
-            "passes until a timer fires" if thread is None else self._does(thread),
-        )
+        if thread is None:
+            line = Line(runtime.steps, runtime.now_ns, "time", self._passes())
+        else:
+            line = Line(
+                runtime.steps,
+                runtime.now_ns,
+                thread.name,
+                self._does(thread),
+                path=tuple(map(_called, reversed(self._frames(thread)))),
+                operation=thread.operation,
+                section=self._section(thread),
+            )
+        self._expired = {it.name for it in runtime.threads if it.expired}
         if not self._deviating.isdisjoint(chosen):
             other = self._strategy.passed_over
             line.held_up = "" if other is None else f"{other.name}, {self._was(other)},"
@@ -286,12 +410,21 @@ class _Teller:
         """Put what was logged since the last step under it."""
         for event in self._log[self._told :]:
             self.lines[-1].events.append(self._tell(event))
-        self._told = len(self._log)
+            self._told += 1
+        if self.refused is None:
+            step = self.lines[-1].step
+            self._owed = {duty: self._owed.get(duty, step) for duty in self._allowed()}
+
+    def _passes(self) -> str:
+        """Whose timers have just fired."""
+        fired = [it for it in self._runtime.threads if it.expired and it.name not in self._expired]
+        whose = ", ".join(f"{it.name}'s wait{_at(it.object)}" for it in sorted(fired, key=lambda it: it.name))
+        return f"passes until {whose} is over" if whose else "passes until a timer fires"
 
     def _does(self, thread: BenchThread) -> str:
         if thread.expired:
-            return f"gives up waiting at gate {_name(thread.object)}{self._path(thread)}"
-        return f"{_DOES[thread.operation]}{self._object(thread)}{self._path(thread)}"
+            return f"gives up waiting{_at(thread.object)}"
+        return f"{_DOES[thread.operation]}{self._object(thread)}"
 
     def _was(self, thread: BenchThread) -> str:
         return f"{_WAS[thread.operation]}{self._object(thread)}{self._path(thread)}"
@@ -306,7 +439,21 @@ class _Teller:
             what = f"waits for {it.name} to end"
         else:
             what = f"waits without a timer at gate {_name(it)}, which nobody opens"
-        return f"{what}{self._path(thread)}, since step {self._last_step[thread.name]}"
+        told = f"{what}{self._path(thread)}, since step {self._last_step[thread.name]}"
+        if not isinstance(it, BenchGate) or not self._is_idle(thread):
+            return told
+        starts = _kind(thread.name) == "worker"
+        its_own = [duty for duty in self._owed if duty.startswith("Start ") == starts]
+        if its_own:
+            return f"{told}, though {', '.join(its_own)} is owed"
+        if self._replay.world is not None and self._replay.world.phase == "stopped":
+            return f"{told}, though the worker has stopped"
+        return f"{told}: it has nothing to do"
+
+    def _is_idle(self, thread: BenchThread) -> bool:
+        """A thread of the worker's that is in nobody's function, and could do what is owed."""
+        its_own = all(map(self._is_worker_s, self._frames(thread)))
+        return _kind(thread.name) in ("worker", "steward") and its_own
 
     def _object(self, thread: BenchThread) -> str:
         it = thread.object
@@ -317,20 +464,38 @@ class _Teller:
         return f" {_name(it)}"
 
     def _path(self, thread: BenchThread) -> str:
-        """The calls in which a thread stands."""
+        return _in([_called(frame) for frame in reversed(self._frames(thread))])
+
+    def _frames(self, thread: BenchThread) -> list[FrameType]:
+        """The calls in which a thread stands, the innermost first."""
         carrier = thread.carrier
         frame = None if carrier is None or thread.ended else carrier.frame()
-        calls: list[str] = []
+        frames: list[FrameType] = []
         while frame is not None:
             if self._is_told(frame):
-                calls.append(_called(frame))
+                frames.append(frame)
             frame = frame.f_back
-        return f", in {' > '.join(reversed(calls))}" if calls else ""
+        return frames
+
+    def _section(self, thread: BenchThread) -> str:
+        """The innermost call, if it is one of the worker's own functions; the story then knows it."""
+        frame = next(iter(self._frames(thread)), None)
+        if frame is None or not self._is_worker_s(frame):
+            return ""
+        name = _called(frame)
+        said = _says(frame)
+        if said is not None:
+            self.functions.setdefault(name, said)
+        return name
+
+    def _is_worker_s(self, frame: FrameType) -> bool:
+        module = str(frame.f_globals.get("__name__"))
+        return module == self._package or module.startswith(self._package + ".")
 
     def _is_told(self, frame: FrameType) -> bool:
-        module = str(frame.f_globals.get("__name__"))
-        if module == self._package or module.startswith(self._package + "."):
+        if self._is_worker_s(frame):
             return True
+        module = str(frame.f_globals.get("__name__"))
         if module in _MACHINERY:
             return False
         return module == self._scenario or module.startswith(f"{__package__}.")
@@ -376,10 +541,23 @@ class _Teller:
         if world is None:
             return [f"the specification's state {when}: nothing has happened"]
         taken = f"{world.threads_taken} of {world.threads} threads taken"
-        told = [f"the specification's state {when}: worker {world.phase}, {world.waiting} waiting, {taken}"]
+        phase = f"worker {world.phase}"
+        if world.phase == "draining":
+            phase += f", to {world.pending} what waits"
+        told = [f"the specification's state {when}: {phase}; {world.waiting} waiting, {taken}"]
         told += [f"  task {task.number}: {self._in_words(task)}" for task in self._replay.tasks.values()]
         allowed = ", ".join(self._allowed()) or "nothing"
         return [*told, f"  the worker may, and in the end must: {allowed}"]
+
+    def _left_undone(self) -> Iterator[str]:
+        """Each step that the worker owes: what it means, since when, and where it was passed by."""
+        for duty, since in self._owed.items():
+            name = duty.partition(" ")[0]
+            yield f"    {name}: {ACTIONS[name].text}"
+            told = f"    {duty} could have been done since step {since}"
+            by = [it for it in self.lines if it.step > since and it.section in DUTIES[name] and not it.events]
+            came = [f"{it.thread} came to {it.section} at step {it.step}" for it in by if it.takes]
+            yield f"{told}; {', '.join(came[-_PASSED_BY:])}, and recorded nothing" if came else told
 
     def _in_words(self, task: LoggedTask) -> str:
         said = str(task.status)
@@ -399,18 +577,26 @@ class _Teller:
     def _allowed(self) -> Iterator[str]:
         """The steps of the worker's own, which need nobody's call and no function that comes back."""
         world = self._replay.world
-        assert world is not None  # noqa: S101 - whoever asks has looked
+        if world is None:
+            return
         for action in ACTIONS.values():
-            if action.name not in _DUTIES:
+            if action.name not in DUTIES:
                 continue
             if action.of == "worker":
                 if action.refusal(world, LoggedTask(0), None) is None:
                     yield action.name
                 continue
             for task in self._replay.tasks.values():
-                due = task.due_ns is None or task.due_ns <= self._runtime.now_ns
-                if task.status in LIVE and due and action.refusal(world, task, None) is None:
+                if task.status in LIVE and self._may(action, world, task):
                     yield f"{action.name} task {task.number}"
+
+    def _may(self, action: Action, world: WorkerRecord, task: LoggedTask) -> bool:
+        """Whether the specification allows it now.  It has no clock, so instants are asked for here."""
+        now = self._runtime.now_ns
+        if action.name == "Expire":
+            return task.status in WAITING and task.deadline_ns is not None and task.deadline_ns <= now
+        early = action.name == "BecomeDue" and task.due_ns is not None and task.due_ns > now
+        return not early and action.refusal(world, task, None) is None
 
 
 def _detail(action: str, detail: Any) -> str:
@@ -462,6 +648,26 @@ def _short(value: object) -> str:
     return f"{type(value).__name__}({', '.join(said)})"
 
 
+def _says(frame: FrameType) -> str | None:
+    """Where the function of this call is, and the first line of what it says of itself, if it has a name."""
+    code = frame.f_code
+    outer, *inner = code.co_qualname.split(".")
+    function = reduce(lambda it, name: getattr(it, name, None), inner, frame.f_globals.get(outer))
+    if getattr(function, "__code__", None) is not code or function.__doc__ is None:
+        return None
+    line = function.__doc__.strip().partition("\n")[0]
+    return f"{code.co_qualname}, {Path(code.co_filename).name}:{code.co_firstlineno}: {line}"
+
+
+def _in(calls: Sequence[str]) -> str:
+    return f", in {' > '.join(calls)}" if calls else ""
+
+
+def _at(it: object) -> str:
+    """Where somebody waits for a limited time."""
+    return f" for {_name(it)} to end" if isinstance(it, BenchThread) else f" at gate {_name(it)}"
+
+
 def _called(frame: FrameType) -> str:
     """The name of a function, without the functions that it is defined in."""
     name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
@@ -501,4 +707,4 @@ def _parts(thing: object) -> Iterator[tuple[object, str]]:
     for kind in type(thing).__mro__:
         for name in getattr(kind, "__slots__", ()):
             if hasattr(thing, name) and not name.startswith("__"):
-                yield getattr(thing, name), f".{name}"
+                yield getattr(thing, name), f".{name.lstrip('_')}"
