@@ -78,7 +78,7 @@ def _filled(line: str, printed: str) -> list[str]:
 
 
 def _run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """The status of a command, and what it prints.  `jurat` needs no process of its own, and so is quicker."""
+    """The status of a command, and what it prints.  `jurat` needs no process of its own, so is quicker."""
     program, *arguments = words
     if program == "jurat":
         status = run_jurat(arguments)
