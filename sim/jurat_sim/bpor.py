@@ -53,7 +53,8 @@ leave it.
 another cost: of two orders of independent steps one may be within the bound and the other not.  So nobody
 sleeps, and some traces are made several times.
 
-**Termination** is as without a bound (`dpor`), with the options that were tried in place of sleep sets.
+**What this rests on, and termination**, are as without a bound (`dpor`), with the options that were tried in
+place of sleep sets.  The clock may tick: then its readings depend on each other, as on the machine.
 
 Sources: Coons, Musuvathi and McKinley, "Bounded partial-order reduction", OOPSLA 2013.  There the bound is
 kept for the local states of each thread; here it is for whole traces, which is why all are tried and why to
