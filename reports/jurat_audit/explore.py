@@ -107,7 +107,8 @@ def _told(report: Report, *, races: bool) -> list[str]:
         )
     match report.verdict:
         case Verdict.PASS if report.exhausted:
-            lines.append("every check held in each of them; no other schedule is within the strategy's bound")
+            what = "trace" if report.strategy.startswith("dpor") else "schedule"
+            lines.append(f"every check held in each of them; no other {what} is within the strategy's bound")
         case Verdict.PASS:
             lines.append("every check held in each of them; they are a sample")
         case Verdict.UNDETERMINED if report.mode is Mode.EXHAUSTIVE:
