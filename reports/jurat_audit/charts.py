@@ -237,13 +237,13 @@ def shutdown_chart(outcome: Outcome, detail: Detail) -> Chart | None:
     shown = _columns([at for at, _ in points], [live for _, live in points], detail.columns)
     most = max(live for _, live in points) or 1
     marks = [_stairs(shown, "not ended")]
-    bounds = {"its bound": it.bound_ns}
+    bounds = {"bound": it.bound_ns}
     if it.what == "drain":
-        bounds = {"its deadline": said.drain_deadline, **bounds}
+        bounds = {"deadline": said.drain_deadline, **bounds}
     marks += [
         Marks(
             shape="line",
-            style="bound" if words == "its bound" else "mark",
+            style="bound" if words == "bound" else "mark",
             says=words,
             x=[at, at],
             y=[0, most],

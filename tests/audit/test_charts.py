@@ -94,9 +94,9 @@ def test_every_retry_is_inside_its_band(drawn: dict[str, Chart], outcome: Outcom
 def test_a_shutdown_ends_with_no_task_at_its_bound(drawn: dict[str, Chart]) -> None:
     """This one has a task that hangs, and is drawn with the deadline as well."""
     chart = drawn["shutdown"]
-    left, bound = marks(chart, "not ended"), marks(chart, "its bound")
+    left, bound = marks(chart, "not ended"), marks(chart, "bound")
     assert (left["x"][-1], left["y"][-1]) == (bound["x"][0], 0)
-    assert marks(chart, "its deadline")["x"] == [8 * S, 8 * S]
+    assert marks(chart, "deadline")["x"] == [8 * S, 8 * S]
 
 
 def test_the_longest_queue_and_the_empty_one_are_drawn(drawn: dict[str, Chart], outcome: Outcome) -> None:
@@ -134,6 +134,16 @@ def test_every_mark_is_drawn_inside_the_paper(drawn: dict[str, Chart], plot: Cal
             for x, y in re.findall(r"[ML](\d+) (\d+)", path):
                 assert int(x) <= width
                 assert int(y) <= height
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_the_legend_fits_on_the_paper(drawn: dict[str, Chart], plot: Callable[[Chart], str]) -> None:
+    """With eight pixels a letter, which is more than they are wide on average."""
+    for chart in drawn.values():
+        svg = ET.fromstring(plot(chart))  # noqa: S314 - our own
+        texts = {node.text: int(node.attrib["x"]) for node in svg.iter("{http://www.w3.org/2000/svg}text")}
+        for it in chart["marks"]:
+            assert texts[it["says"]] + 8 * len(it["says"]) <= int(svg.attrib["viewBox"].split()[2])
 
 
 def test_a_raised_attempt_differs_in_shape_and_not_in_colour_alone() -> None:
