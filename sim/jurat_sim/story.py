@@ -235,14 +235,14 @@ class Story:
             told += ["", *self.state]
             if self.refused is None:
                 told += self.threads
-            told += self._functions(lines)
+            told += self._functions(lines, "\n".join(told))
         else:
             told.append(f"the run is {self.run.ending}, and every check holds")
         return [*told, "", f"token: {self.token}"]
 
-    def _functions(self, lines: list[Line]) -> list[str]:
-        """What the worker's functions say of themselves in which these steps were taken."""
-        names = {name for line in lines for name in (line.section, *line.gathered)}
+    def _functions(self, lines: list[Line], told: str) -> list[str]:
+        """What those functions of the worker say of themselves that are named in what was told."""
+        names = {name for line in lines for name in (line.section, *line.gathered) if name in told}
         said = sorted(f"  {text}" for name, text in self.functions.items() if name in names)
         return ["", "the worker's functions that are named above:", *said] if said else []
 

@@ -79,6 +79,11 @@ def test_a_stranger_finds_the_reason_for_d12() -> None:
     assert any(
         line.startswith("  shutdown_cancel, _steps.py:") and "task will not run" in line for line in told
     )
+    # Only functions that are named are explained.
+    above, _, below = text.partition("the worker's functions that are named above:\n")
+    explained = [line.split(",")[0].strip() for line in below.partition("\n\n")[0].splitlines()]
+    assert len(explained) > 5
+    assert all(name in above for name in explained)
     # Is a wake-up lost?  The steward sleeps although it owes something; the others only have nothing to do.
     standing = [line for line in told if "which nobody opens" in line]
     assert [line.partition(" waits")[0].strip() for line in standing if "is owed" in line] == ["steward"]
