@@ -522,7 +522,6 @@ DECLARED: tuple[Declared, ...] = (
     # Writes whose order shows nowhere.
     Declared(
         fields=("Core.threads[]",),
-        reads=("_worker.Worker.start",),
         writes=("_results.start_herald", "_worker.Worker._spawn_all"),
         kind=Kind.COMMUTES,
         why="each appends its own; a shutdown reads them when those who append have passed their latches",

@@ -234,6 +234,45 @@ def test_a_machine_without_threads_may_be_asked_again(hire: Hire) -> None:
         assert task.wait(PATIENCE)
 
 
+class Subscribing(RealRuntime):
+    """A machine that refuses the steward, once, right after a subscriber was given a thread."""
+
+    worker: Worker
+    subscription: Any = None
+
+    def spawn(self, *args: Any) -> Any:  # type: ignore[override]
+        """Refuse as CPython does."""
+        if args[1] == "steward" and self.subscription is None:
+            self.subscription = self.worker.subscribe()
+            raise RuntimeError("can't start new thread")
+        return REAL.spawn(*args)
+
+
+def test_a_thread_of_a_subscriber_is_none_that_a_start_was_given(hire: Hire) -> None:
+    """So nothing has changed, and a later start works; the subscriber is told."""
+    machine = Subscribing()
+    machine.worker = worker = hire(threads=1, runtime=machine)[0]
+    task = worker.submit(nothing)
+    with pytest.raises(ThreadsUnavailable) as caught:
+        worker.start()
+    assert (caught.value.wanted, caught.value.given) == (2, 0)
+    assert worker.phase is Phase.OPEN
+    with worker:
+        assert machine.subscription.get(PATIENCE) is task
+    assert task.status is Status.COMPLETED
+
+
+def test_a_start_that_is_not_given_the_observers_thread_stops_the_worker(hire: Hire) -> None:
+    """It has a steward and nobody who runs anything: what was submitted is cancelled, not left waiting."""
+    worker, _ = hire(threads=1, runtime=Stingy(1), observers=[lambda _: None])
+    task = worker.submit(nothing)
+    with pytest.raises(ThreadsUnavailable) as caught:
+        worker.start()
+    assert (caught.value.wanted, caught.value.given) == (2, 1)
+    assert task.wait(PATIENCE)
+    assert task.status is Status.CANCELLED
+
+
 @pytest.mark.parametrize(
     ("argument", "value"),
     [

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from ._core import TaskState
     from ._events import Event
     from ._options import Duration
-    from ._runtime import Gate, Runtime
+    from ._runtime import Gate, Runtime, Thread
     from ._submission import SubmitOptions
 
 __all__ = ["Worker"]
@@ -193,29 +193,32 @@ class Worker:
             raise WorkerForked
         if not _steps.claim_start(core):
             return
-        threads = core.threads
+        given: list[Thread] = []
         try:
-            self._spawn_all()
-        except RuntimeError as refused:
-            if not threads:
+            self._spawn_all(given)
+        except (RuntimeError, ThreadsUnavailable) as refused:
+            if not given:
                 _steps.give_back_start(core)
             else:
                 self.stop_now()
-            raise ThreadsUnavailable(len(core.seats) + 1, len(threads)) from refused
+            raise ThreadsUnavailable(len(core.seats) + 1, len(given)) from refused
         finally:
-            if threads:
+            if given:
                 self._open(*_steps.pass_latch(core, core.manned), _steps.nudge(core))
 
-    def _spawn_all(self) -> None:
+    def _spawn_all(self, given: list[Thread]) -> None:
+        """Spawn them, and note those that were given: among all threads a subscriber may put the herald."""
         core = self._core
         spawn = core.runtime.spawn
-        core.threads.append((None, spawn(serve, "steward", core)))
+        given.append(spawn(serve, "steward", core))
+        core.threads.append((None, given[-1]))
         if _steps.claim_herald(core):
             start_herald(core)
         if core.observers:
             employ(core)
         for seat in tuple(core.seats):
-            core.threads.append((seat, spawn(work, f"worker-{seat.index}", core, seat)))
+            given.append(spawn(work, f"worker-{seat.index}", core, seat))
+            core.threads.append((seat, given[-1]))
 
     def drain(
         self,
