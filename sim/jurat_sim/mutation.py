@@ -14,7 +14,8 @@ reaches, or a check is missing.  Which of these it is, a person says.
 
 A mutant is known by its module, function, operator and ordinal, so a change of another function
 leaves its name as it is.  Each runs in a process of its own, one at a time, since a mutant may spin
-where the bench has no switch point.  This needs a machine that can fork.
+where the bench has no switch point.  This needs a machine that can fork, and that says in `/proc` how
+large a process is.
 
 Prior art: mutmut and cosmic-ray for the operators that any program has; the concurrent ones (locks
 dropped and narrowed, wake-ups lost) are those of ConMAn, Bradbury, Cordy and Dingel, "Mutation
@@ -59,6 +60,8 @@ SEAM, ACCESS = 150, 40
 """How many schedules a mutant is given at each grain, shared out among the scenarios."""
 CPU_SECONDS = 10
 """After so much work a mutant that has not come to an end is cut short."""
+MEMORY_BYTES = 2 << 30
+"""After it has taken so much more than its process was forked with, it is cut short as well."""
 PATIENCE = 3
 """After so many runs that reached the step bound, no more are made."""
 
@@ -468,7 +471,8 @@ def judge_apart(mutant: Mutant, **budget: Any) -> Result:
     child = os.fork()
     if child == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        memory = _address_space() + MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         os.close(reader)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         try:
@@ -484,6 +488,12 @@ def judge_apart(mutant: Mutant, **budget: Any) -> Result:
         ended = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "no answer"
         return _result(mutant, Verdict.CUT_SHORT, message=f"its process was ended: {ended}")
     return Result(**json.loads(text))
+
+
+def _address_space() -> int:
+    """How many bytes of addresses this process has, which is what `RLIMIT_AS` limits."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
 
 
 # -------------------------------------------------------------------------------------- the command

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import resource
+import mmap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,18 +16,6 @@ from jurat_sim.mutation import MODULES, Mutant, Operator, Verdict, judge, judge_
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No limit of memory: this process may have more than that already, from the tests before."""
-    limit = resource.setrlimit
-
-    def but_memory(what: int, limits: tuple[int, int]) -> None:
-        if what != resource.RLIMIT_AS:
-            limit(what, limits)
-
-    monkeypatch.setattr(resource, "setrlimit", but_memory)
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +114,29 @@ def test_a_mutant_that_spins_is_ended(opening: list[Mutant], monkeypatch: pytest
     """Where the bench has no switch point, the limit of its process ends it, and the next one is judged."""
     source = source_of("_opening")
     spins = replace(opening[0], text=source + "\n\ndef tell(core):\n    while True:\n        pass\n")
-    with monkeypatch.context() as patch:  # not for the next one, which may need more in a large process
+    with monkeypatch.context() as patch:  # not for the next one, which may need more
         patch.setattr(mutation, "CPU_SECONDS", 1)
         result = judge_apart(spins, seam=5, access=0, scenarios=("work_gets_done",))
     assert (result.verdict, result.message) == (Verdict.CUT_SHORT, "its process was ended: SIGXCPU")
     same = replace(opening[0], text=source + "\n")
     judged = judge_apart(same, seam=2, access=0, scenarios=("work_gets_done",))
     assert (judged.verdict, judged.message) == (Verdict.SURVIVED, "")
+
+
+def test_a_mutant_has_the_same_room_in_a_large_process(
+    opening: list[Mutant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the process had before does not count: only what the mutant takes."""
+    source = source_of("_opening")
+    same = replace(opening[0], text=source + "\n")
+    hoards = replace(opening[0], text=source + "\n\nHOARD = bytearray(128 << 20)\n")
+    monkeypatch.setattr(mutation, "MEMORY_BYTES", 64 << 20)
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    with mmap.mmap(-1, 4 << 30, flags=private, prot=mmap.PROT_READ):  # addresses, and no memory
+        judged = judge_apart(same, seam=2, access=0, scenarios=("work_gets_done",))
+        refused = judge_apart(hoards, seam=2, access=0, scenarios=("work_gets_done",))
+    assert (judged.verdict, judged.message) == (Verdict.SURVIVED, "")
+    assert refused.verdict == Verdict.INVALID
 
 
 def test_an_unknown_mutant_is_named(capsys: pytest.CaptureFixture[str]) -> None:
