@@ -29,8 +29,11 @@ from jurat import (
     TaskNotFound,
     ThreadsUnavailable,
     Token,
+    _steps,
+    _threads,
 )
 from jurat._steps import TOMBS
+from jurat_sim.strategies import RandomWalk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -223,6 +226,41 @@ def test_tasks_that_expire_where_they_wait_for_their_turn_are_let_go(hire: Hire)
         return sum(ref() is not None for ref in seen) <= TOMBS + 1
 
     eventually(gone)
+
+
+def test_a_lane_that_was_made_shorter_is_taken_from_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ended in it is taken out while others are taken from it and put into it; nobody is lost."""
+    monkeypatch.setattr(_steps, "TOMBS", 2)
+    lengths = []
+    sweep = _threads._sweep
+
+    def swept(core: Any) -> None:
+        sweep(core)
+        lengths.append(len(core.lane))
+        there = [task for task in core.lane[core.head : core.tail] if task is not None]
+        assert core.tombs == sum(task._status is not Status.QUEUED for task in there)
+
+    monkeypatch.setattr(_threads, "_sweep", swept)
+
+    def describe(stage: Stage) -> None:
+        worker = stage.build_worker(threads=1, drain_deadline=None)
+        waiting = [stage.submit(nothing) for _ in range(10)]
+        worker.start()
+
+        def canceller() -> None:
+            for task in waiting[2:9]:
+                task.handle.cancel()
+            last = stage.submit(nothing)
+            stage.close(worker.drain())
+            assert last.handle.status is Status.COMPLETED
+
+        stage.client("canceller", canceller)
+
+    walk = RandomWalk(1)
+    for number in range(100):
+        walk.begin(number)
+        play(describe, walk)
+    assert {1, 2, 10, 11} <= {*lengths}  # some were made shorter, others had been taken from meanwhile
 
 
 def test_a_cancellation_that_begins_before_a_retry_and_ends_after_it_counts_right(hire: Hire) -> None:
