@@ -150,9 +150,21 @@ class TokenChecksum(BadToken):
 
 
 class TokenUnknown(BadToken):
-    """It is whole, and speaks of a scenario, a defect or a grain that this bench does not have."""
+    """It is whole, and speaks of a defect or a grain that this bench does not have."""
 
     why = "from another bench"
+
+
+class TokenOfATest(BadToken):
+    """It is whole, and of no scenario of this bench: so of a test, which only pytest can find.
+
+    A token has four bytes for a name.  Whether there is such a test, it does not say.
+    """
+
+    why = "of no scenario of the bench"
+
+    def __init__(self, token: str) -> None:
+        super().__init__(token, f"if a test printed it, this makes its run again: pytest --schedule={token}")
 
 
 class TokenMisfit(BadToken):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from .corners import CORNERS
 from .duels import DUELS
-from .errors import TokenUnknown, UnknownScenario
+from .errors import TokenOfATest, UnknownScenario
 from .features import FEATURES
 from .incidents import INCIDENTS
 from .parts import fail, leave, wait_for
@@ -325,8 +325,8 @@ def scenario_named(name: str) -> Scenario:
 
 
 def scenario_of_token(token: str, scenario: bytes) -> Scenario:
-    """The scenario that a token means, or `TokenUnknown`."""
+    """The scenario that a token means, or `TokenOfATest`."""
     for it in _all:
         if name_hash(it.name) == scenario:
             return it
-    raise TokenUnknown(token, f"unknown scenario {scenario.hex()}")
+    raise TokenOfATest(token)

@@ -11,6 +11,7 @@ from jurat_sim.errors import (
     TokenAlphabet,
     TokenChecksum,
     TokenMisfit,
+    TokenOfATest,
     TokenPrefix,
     TokenTruncated,
     TokenUnknown,
@@ -78,7 +79,7 @@ def test_a_token_is_short_and_may_be_typed_in_lower_case() -> None:
         (TOKEN + "=", TokenAlphabet),
         (TOKEN + "AAAAAAAA", TokenChecksum),
         (TOKEN[:9] + ("A" if TOKEN[9] != "A" else "B") + TOKEN[10:], TokenChecksum),
-        (encode(_schedule(scenario=b"none")), TokenUnknown),
+        (encode(_schedule(scenario=b"none")), TokenOfATest),
         (encode(_schedule(defect="D98")), TokenUnknown),
         (encode(_schedule(deviations=((0, 77),))), TokenMisfit),
     ],
@@ -90,6 +91,13 @@ def test_a_bad_token_says_what_is_wrong_with_it(token: str, error: type[BadToken
     assert type(raised.value) is error
     assert "\n" not in str(raised.value)
     assert raised.value.why in str(raised.value)
+
+
+def test_a_token_of_a_test_comes_with_the_command_that_makes_its_run_again() -> None:
+    """The bench knows no test; pytest does."""
+    token = encode(_schedule(scenario=name_hash("test_account.py::test_no_deposit_is_lost")))
+    with pytest.raises(TokenOfATest, match=rf"pytest --schedule={token}$"):
+        replay(token)
 
 
 @pytest.mark.parametrize("length", range(3, len(TOKEN)))
