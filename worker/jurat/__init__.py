@@ -24,6 +24,8 @@ from ._task import Task
 from ._token import Token
 from ._worker import Worker
 from .errors import (
+    AuditLogFull,
+    AuditLogUnavailable,
     IdInUse,
     InvalidArgument,
     JuratError,
@@ -43,6 +45,8 @@ from .executor import Executor
 
 __all__ = [
     "Accounts",
+    "AuditLogFull",
+    "AuditLogUnavailable",
     "Cancelling",
     "Context",
     "Counts",

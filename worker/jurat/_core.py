@@ -5,7 +5,7 @@ What is read without the lock is a short list, each a single load: a task's `_st
 `_reason`, `_attempts` and instants, and its `_value` and `_error` once it is terminal;
 `Core.phase` and `ended_in_shutdown`, which only move forward; `admitted` and `changes`, by
 whoever chooses, who is told by the step that follows if they have moved; hints that a step
-looks at again (`direct`, `keep_ns`, `kept_count`, `tombs`, `lost`, `seated`, `herald`); a seat's
+looks at again (`direct`, `keep_ns`, `kept_count`, `tombs`, `lost`, `seated`, `herald`, `follower`, `scribe`); a seat's
 `parked`, `leaving` and `task`, by its own thread, and `stuck`, once the worker has stopped; the
 gates of a latch that is over; the registry, in single lookups.  The configuration is written once, before any
 thread is started; `threads` before `manned`, or for the herald before `announced`; `helpers`
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._runtime import Gate, Lock, Runtime, Thread
     from ._states import Reason, Status
     from ._token import Token
+    from .auditlog import AuditLog
 
 __all__ = ["COLUMNS", "FOREVER", "Core", "Extras", "Label", "Latch", "Seat", "TaskState"]
 
@@ -198,6 +199,7 @@ class Core:
         "admitted",
         "alarms",
         "announced",
+        "audit",
         "calls",
         "capped",
         "changes",
@@ -253,11 +255,14 @@ class Core:
         "queues",
         "registry",
         "rejected",
+        "relay",
+        "relaying",
         "resized",
         "retry",
         "room",
         "runtime",
         "scheduled",
+        "scribe",
         "seated",
         "seats",
         "seed",
@@ -391,6 +396,12 @@ class Core:
         self.heralded = False  # somebody has spawned the herald, or is about to
         self.herald: Gate | None = None  # where the herald is parked, if it is
         self.announced = Latch()  # the herald is among the threads
+
+        # The audit log (`auditlog`).
+        self.audit: AuditLog | None = None  # written once
+        self.scribe: Gate | None = None  # where the scribe is parked, if it is
+        self.relay: list[Event] | None = None  # what the scribe took and the observers are to be told of
+        self.relaying = False  # more may come
 
         # What belongs to users.
         self.helpers: list[Thread] = []  # the follower, once there is one

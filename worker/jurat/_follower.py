@@ -97,10 +97,10 @@ def follow(core: Core) -> None:
         for call in calls:
             call.run()
         told = _tell(core, seen)
-        if core.own_log:
-            _steps.cut_log(core, slice(0, told))
-        else:
+        if not core.own_log:
             seen += told
+        elif core.relay is None:
+            _steps.cut_log(core, slice(0, told))
         if not calls and not told and not over:
             gate.wait()
 
@@ -109,7 +109,11 @@ def _tell(core: Core, seen: int) -> int:
     """Tell the observers what has been recorded since.  Returns how many events."""
     if core.log is None or not core.observers:
         return 0
-    events = core.log[seen:]
+    if core.relay is None:
+        events = core.log[seen:]
+    else:
+        events = []
+        _steps.take_relay(core, events)
     for event in events:
         transition = Transition(*event)
         for observer in core.observers:

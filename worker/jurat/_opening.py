@@ -38,13 +38,17 @@ def open_ended(core: Core, gates: Iterable[Any], steward: Gate | None, room: Ite
 
 
 def tell(core: Core) -> None:
-    """Something has happened: the herald may have something to publish, the follower something to tell."""
+    """Something has happened: to be published by the herald, told by the follower, written by the scribe."""
     if core.herald is not None:
         wake = _steps.call_herald(core)
         if wake is not None:
             wake.open()
     if core.observers and core.follower is not None:
         wake = _steps.call_follower(core)
+        if wake is not None:
+            wake.open()
+    if core.scribe is not None:
+        wake = _steps.call_scribe(core)
         if wake is not None:
             wake.open()
 

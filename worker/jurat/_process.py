@@ -113,6 +113,8 @@ def _exit() -> None:
                 gate.open()
         if mine:
             serve(core)  # its steward is this thread: nothing runs, so this comes to an end
+            if core.audit is not None:
+                core.audit.finish_here()
             for gate in _steps.pass_latch(core, core.manned):
                 gate.open()
     for core in here:
@@ -134,6 +136,11 @@ def _fork() -> None:
         core.starting = core.direct = core.following = core.subscribed = core.heralded = False
         core.started = True
         core.keys = {}
+        core.relaying = False
+        core.scribe = None
+        if core.audit is not None:
+            core.audit.abandon()
+            core.audit = None
         core.threads = []
         core.helpers = []
         core.manned, core.stopped, core.announced = _over(), _over(), _over()

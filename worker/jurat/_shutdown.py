@@ -50,6 +50,7 @@ class Shutdown:
 
         A result that waits for room in a blocking subscription counts, for no longer than its bound.
         A callback or an observer that stalls counts until the shutdown's bound is over, and no longer.
+        The last record of an audit log counts for as long as the log was given at its end.
         Threads whose task was abandoned do not count: they are named in the report.
         False if `timeout` (a timedelta, or seconds) passed first.
         """
@@ -71,7 +72,7 @@ class Shutdown:
             ended = helper.join(self._left(bound if until is None or bound is None else min(bound, until)))
             if not ended and until is not None and core.now() >= until:
                 return False
-        return True
+        return core.audit is None or core.audit.join(until)
 
     @property
     def done(self) -> bool:

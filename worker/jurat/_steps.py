@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ._batch import Batch
     from ._choose import Choice, Limiter, QueueState
     from ._core import Core, Extras, Label, Latch, Seat, TaskState
+    from ._events import Event
     from ._opening import Ended
     from ._policies import Rate
     from ._results import Subscription
@@ -59,6 +60,7 @@ __all__ = [
     "call_at_trip",
     "call_follower",
     "call_herald",
+    "call_scribe",
     "cancel",
     "claim_follower",
     "claim_herald",
@@ -85,6 +87,7 @@ __all__ = [
     "pause",
     "peek",
     "post",
+    "relay",
     "remind",
     "resize",
     "rest",
@@ -101,6 +104,8 @@ __all__ = [
     "swept",
     "take_calls",
     "take_inbox",
+    "take_log",
+    "take_relay",
     "take_seat",
     "trip",
     "turn",
@@ -1627,7 +1632,7 @@ def take_calls(core: Core, gate: Gate) -> tuple[list[Any], bool]:
         core.calls = nothing
         core.follower = None
         if not calls:
-            if core.phase is STOPPED:
+            if core.phase is STOPPED and not core.relaying:
                 core.following = False
                 over = True
             else:
@@ -1649,6 +1654,51 @@ def cut_log(core: Core, cut: slice) -> None:
         log = core.log
         if log is not None:
             del log[cut]
+
+
+def call_scribe(core: Core) -> Gate | None:
+    """The scribe's gate, if it is parked."""
+    with core.lock:
+        scribe = core.scribe
+        core.scribe = None
+    return scribe
+
+
+def take_log(core: Core, batch: list[Event], gate: Gate) -> bool:
+    """The scribe is parked at the gate from now on, unless the worker has stopped.  Returns whether it has.
+
+    A log that is nobody's own is moved into the batch.
+    """
+    with core.lock:
+        stopped = core.phase is STOPPED
+        core.scribe = None if stopped else gate
+        log = core.log
+        if core.own_log and log is not None:
+            batch[WHOLE] = log
+            del log[WHOLE]
+    return stopped
+
+
+def relay(core: Core, events: list[Event], *, last: bool) -> Gate | None:
+    """What the scribe took is for the observers, too.  Returns the follower's gate."""
+    follower = None
+    with core.lock:
+        told = core.relay
+        if told is not None:
+            told += events
+            core.relaying = not last
+            follower = core.follower
+            core.follower = None
+    return follower
+
+
+def take_relay(core: Core, batch: list[Event]) -> None:
+    """Move what the observers are to be told of into the batch."""
+    with core.lock:
+        told = core.relay
+        if told is not None:
+            batch[WHOLE] = told
+            del told[WHOLE]
 
 
 def take_seat(core: Core, seat: Seat) -> bool:

@@ -54,7 +54,7 @@ def work(core: Core, seat: Seat) -> None:  # noqa: C901, PLR0912, PLR0915 - see 
             gate = gates = None  # a thread that is parked keeps no callback, and no task, alive
         if wake is not None:
             wake.open()
-        if core.herald is not None or core.follower is not None:
+        if core.herald is not None or core.follower is not None or core.scribe is not None:
             tell(core)
         if core.keep_ns is not None:
             remind(core)
@@ -163,7 +163,9 @@ def serve(core: Core) -> None:
         _wake(follower)
         if not over:
             _park(gate, timeout_ns)
-    tell(core)  # nothing more comes: the herald ends when all was offered
+    tell(core)  # nothing more comes: the herald ends when all was offered, the scribe when all was written
+    if core.audit is not None:
+        core.audit.hurry()
 
 
 def _wake(gate: Gate | None) -> None:

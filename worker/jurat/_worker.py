@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ._options import Duration
     from ._runtime import Gate, Runtime, Thread
     from ._submission import SubmitOptions
+    from .auditlog import AuditLog
 
 __all__ = ["Worker"]
 
@@ -102,6 +103,7 @@ class Worker:
         all of them.  What goes wrong in one is reported and changes nothing.
     seed: what the jitter of retries is drawn from; None draws one.
     recorder: an empty list that receives the event log, or None.
+    audit_log: writes the event log to files, or None; see `jurat.auditlog`.
     runtime: the seam; None is the machine itself.
 
     Tasks may be submitted before `start`.  As a context manager the worker starts, and at
@@ -128,6 +130,7 @@ class Worker:
         wrappers: Sequence[Callable[[Context], AbstractContextManager[object]]] = (),
         seed: int | None = None,
         recorder: list[Event] | None = None,
+        audit_log: AuditLog | None = None,
         runtime: Runtime | None = None,
     ) -> None:
         count("threads", threads, least=1)
@@ -148,7 +151,7 @@ class Worker:
             threads=threads,
             queue_max=sys.maxsize if queue_max is None else queue_max,
             grace_ns=grace_ns,
-            log=[] if recorder is None and observers else recorder,
+            log=[] if recorder is None and (observers or audit_log is not None) else recorder,
         )
         core.own_log = recorder is None
         core.observers = observers
@@ -172,10 +175,23 @@ class Worker:
         self._labels = first.labels
         self._plain = timeout is None
         self._terms = terms_of(core.retry, core.timeout_ns)
+        if audit_log is not None:
+            self._attach(audit_log)
         if core.log is not None:
             core.last_ns = core.now()
             core.log.append([core.last_ns, "Init", 0, 0, _configuration(core, states, queue_max)])
         watch(core)
+
+    def _attach(self, audit_log: AuditLog) -> None:
+        from .auditlog import AuditLog  # noqa: PLC0415 - only for those who use it
+
+        is_a("audit_log", audit_log, AuditLog)
+        core = self._core
+        audit_log.attach(core)
+        core.audit = audit_log
+        if core.own_log and core.observers:
+            core.relay = []
+            core.relaying = True
 
     # ------------------------------------------------------------------------- life
 
@@ -186,6 +202,7 @@ class Worker:
         ------
         ThreadsUnavailable: the machine gave fewer threads than asked for.  If it gave
             none, nothing has changed; if it gave some, the worker is stopping.
+        AuditLogUnavailable: the audit log cannot be written.  Nothing has changed.
         WorkerForked: this is a copy in a child process.
         """
         core = self._core
@@ -193,6 +210,12 @@ class Worker:
             raise WorkerForked
         if not _steps.claim_start(core):
             return
+        try:
+            if core.audit is not None:
+                core.audit.open()
+        except BaseException:
+            _steps.give_back_start(core)
+            raise
         given: list[Thread] = []
         try:
             self._spawn_all(given)
@@ -216,6 +239,8 @@ class Worker:
             start_herald(core)
         if core.observers:
             employ(core)
+        if core.audit is not None:
+            core.audit.spawn()
         for seat in tuple(core.seats):
             given.append(spawn(work, f"worker-{seat.index}", core, seat))
             core.threads.append((seat, given[-1]))
@@ -305,12 +330,15 @@ class Worker:
         WorkerStopped: the worker is draining, stopping or stopped.
         IdInUse: a task with this id is remembered.
         KeyConflict: a task with this idempotency key is remembered, and is another request.
+        AuditLogFull: the audit log had no room in time, and was built to wait for it.
         InvalidArgument: something that cannot mean anything, by its name.
         """
         code = getattr(function, "__code__", None)
         if code is None or code.co_flags & LAZY:
             check_function(function)
         core = self._core
+        if core.audit is not None:
+            core.audit.wait_for_room()
         now = core.now()
         extras = None
         patience_ns = self._queue_wait_ns
@@ -334,10 +362,10 @@ class Worker:
         task._extras = extras
         task._reason = task._value = task._error = task._ended = task._tripped = None
         refusal, other, wake, steward = _steps.admit(core, task, detail, now, patience_ns > 0)
-        if core.follower is not None:
-            tell(core)
         if refusal is not None and refusal == "full" and patience_ns:
             refusal, other, wake, steward = self._wait_for_room(task, detail, now + patience_ns)
+        if core.follower is not None or core.scribe is not None:
+            tell(core)
         if wake is not None:
             wake.open()
         if steward is not None:
@@ -378,13 +406,15 @@ class Worker:
 
         Raises
         ------
-        QueueFull, WorkerStopped, IdInUse, InvalidArgument: as `submit`, and nothing was accepted.
+        QueueFull, WorkerStopped, IdInUse, AuditLogFull, InvalidArgument: as `submit`, and nothing was accepted.
         """
         check_function(function)
         _refuse_single(options)
         calls = _calls(arguments)
         names = _ids(ids, len(calls))
         core = self._core
+        if core.audit is not None:
+            core.audit.wait_for_room()
         now = core.now()
         if not calls:
             self._read(function, (), options, now)  # a wrong option is wrong however many tasks it is for

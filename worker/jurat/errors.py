@@ -3,7 +3,7 @@
 * The caller's misuse: `InvalidArgument`, which names the argument.
 * A condition of the worker that the caller must expect: `QueueFull`, `WorkerStopped`,
   `IdInUse`, `KeyConflict`, `TaskNotFound`; and two of the program: `NotInTask`, `WorkerForked`.
-* A refusal of the machine: `ThreadsUnavailable`.
+* A refusal of the machine: `ThreadsUnavailable`; of the audit log: `AuditLogUnavailable`, `AuditLogFull`.
 * An outcome of a task that is not a result: `TaskCancelled`, `TaskTimedOut`, `TaskAbandoned`.
   A task whose function raised gives back that very exception, not one of these.
 * A wait that ended first: `WaitTimeout`.
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ._states import Phase, Reason
 
 __all__ = [
+    "AuditLogFull",
+    "AuditLogUnavailable",
     "IdInUse",
     "InvalidArgument",
     "JuratError",
@@ -83,6 +85,31 @@ class KeyConflict(JuratError):
     def __init__(self, key: str) -> None:
         self.key = key
         super().__init__(f"the idempotency key {key!r} belongs to another request")
+
+
+class AuditLogUnavailable(JuratError):
+    """The audit log cannot be written there.  The worker was not started.
+
+    Another worker writes to the same folder, or the folder cannot be used, or what is in it is no log.
+    `where` is the folder, `problem` says what is wrong.
+    """
+
+    def __init__(self, where: str, problem: str) -> None:
+        self.where = where
+        self.problem = problem
+        super().__init__(f"no audit log can be written to {where}: {problem}")
+
+
+class AuditLogFull(JuratError):
+    """As many events wait to be written as the audit log's buffer holds, and its sink does not take them.
+
+    A submission is refused with it when the log was built to wait for room: nothing was accepted, and
+    nothing recorded.  Otherwise it is reported, once for each gap.  `buffer` is the bound.
+    """
+
+    def __init__(self, buffer: int) -> None:
+        self.buffer = buffer
+        super().__init__(f"{buffer} events wait to be written to the audit log already")
 
 
 class TaskNotFound(JuratError, LookupError):
