@@ -1,9 +1,11 @@
 """The records of the audit log: what each says, and the chain that ties each to the one before.
 
-A record is a line of JSON.  Its *hash* is the leaf hash of RFC 9162 (2.1.1): SHA-256 over a zero byte and
-the record's exact bytes, without the newline.  Each record carries, as `prev`, the hash of the one before;
-so whoever changes, drops, adds or moves one has to write all that follow anew.  And since a record's hash is
-a leaf of that RFC's Merkle tree, the root in a digest follows from the hashes that the chain has anyway.
+A record is a line of JSON.  Its *hash* is SHA-256 over its exact bytes, without the newline, and each record
+carries, as `prev`, the hash of the one before; so whoever changes, drops, adds or moves one has to write all
+that follow anew.  A *digest* has the root of a Merkle tree (RFC 9162, 2.1.1) over the records since the last
+one.  The entries of the tree are pages: the hashes of `PAGE` records in a row.  With an entry for each record
+the tree would cost as much as the chain does, and with pages a proof that a record is there is no longer than
+a few hundred bytes more.
 
 `docs/audit-log.md` describes every record.  Whoever reads a log (`jurat_audit`) shares no line with this
 module: a fault in one cannot hide in the other.
@@ -37,6 +39,8 @@ NOTHING = "0" * 64
 LONGEST = 1 << 24
 """Bytes that a record has at most, with its newline: nobody has to read a longer one."""
 
+PAGE = 16
+"""Records whose hashes are an entry of a digest's tree."""
 REST = 1024
 """Bytes of a record that are not its detail, at most."""
 SECOND = 1_000_000_000
@@ -60,7 +64,7 @@ class Head(NamedTuple):
 
 def hash_of(record: bytes) -> bytes:
     """A record's hash: over its bytes without the newline."""
-    return sha256(b"\0" + record).digest()
+    return sha256(record).digest()
 
 
 class Chain:
@@ -76,12 +80,13 @@ class Chain:
         "_epoch_ns",
         "_instance",
         "_key",
-        "_leaves",
+        "_hashes",
+        "_heads",
+        "_phase",
         "_second",
         "events",
         "file",
         "missing",
-        "phase",
         "prev",
         "seq",
     )
@@ -93,7 +98,7 @@ class Chain:
         self._cache: dict[int, tuple[dict[str, Any], str]] = {}
         self._base_ns = -SECOND  # when the second of the wall clock began, and
         self._second = ""  # that second, in words
-        self._leaves: list[bytes] = []  # hashes of the records since the last digest
+        self._hashes: list[bytes] = []  # hashes of the records since the last digest
         self.seq = head.seq
         self.prev = head.prev
         self.file = head.file
@@ -101,12 +106,13 @@ class Chain:
         """Events that are in this life's records, `begin` among them."""
         self.missing = 0
         """Events that are in none."""
-        self.phase = "open"
+        self._phase = "open"
+        self._heads: dict[str, str] = {}  # what the records of an action have in common, in this phase
 
     @property
     def unsealed(self) -> int:
         """Records since the last digest."""
-        return len(self._leaves)
+        return len(self._hashes)
 
     # The records ------------------------------------------------------------------------------
 
@@ -128,17 +134,17 @@ class Chain:
         }
         return self._record(event[0], _members(members))
 
-    def take(self, events: Iterable[Event], room: int) -> list[bytes]:
+    def take(self, events: Iterable[Event], room: int) -> tuple[int, bytes]:
         """The records of events that follow Init: of all, or of the first, until they take that many bytes.
 
-        It ends before an event whose record would be too long.
+        Returns how many, and their bytes.  It ends before an event whose record would be too long.
 
         In one frame, since everything that a worker does passes here.
         """
-        lines: list[bytes] = []
-        seq, prev, phase = self.seq, self.prev, self.phase
-        base_ns, second = self._base_ns, self._second
-        cache, leaves = self._cache, self._leaves
+        records: list[bytes] = []
+        seq, prev, base_ns, second = self.seq, self.prev, self._base_ns, self._second
+        cache, hashes, heads = self._cache, self._hashes, self._heads
+        stamp, stamped_ns = "", -1
         for at, action, task, attempt, detail in events:
             rest = PLAIN.get(action)
             if rest is None:
@@ -149,37 +155,39 @@ class Chain:
                     rest = known[1] if known is not None and known[0] is detail else self._terms(detail)
                 else:
                     self.look(action)
-                    phase = self.phase
                     rest = "".join(
                         [f",{quoted(name)}:{_text(value)}" for name, value in DETAILS[action](detail)]
                     )
                 if len(rest) > LONGEST - REST:
                     break
-            fraction = at - base_ns
-            if not 0 <= fraction < SECOND:
-                base_ns, second = self._turn_second(at)
-                fraction = at - base_ns
-            line = (
-                f'{{"seq":{seq},"prev":"{prev}","wall":"{second}{fraction:09d}Z","ns":{at},"kind":"event",'
-                f'"action":"{action}","task":{task},"attempt":{attempt},"phase":"{phase}"{rest}}}\n'
+            if at != stamped_ns:  # what happens in one step has one instant
+                if not 0 <= at - base_ns < SECOND:
+                    base_ns, second = self._turn_second(at)
+                stamp = f'"wall":"{second}{at - base_ns:09d}Z","ns":{at}'
+                stamped_ns = at
+            head = heads.get(action) or self._head(action)
+            record = (
+                f'{{"seq":{seq},"prev":"{prev}",{stamp}{head}"task":{task},"attempt":{attempt}{rest}}}'
             ).encode()
-            leaf = sha256(b"\0" + line[:-1]).digest()
-            leaves.append(leaf)
-            prev = leaf.hex()
+            digest = sha256(record).digest()
+            hashes.append(digest)
+            prev = digest.hex()
             seq += 1
-            lines.append(line)
-            room -= len(line)
+            records.append(record)
+            room -= len(record)
             if room <= 0:
                 break
-        self.events += len(lines)
+        self.events += len(records)
         self.seq, self.prev = seq, prev
-        return lines
+        records.append(b"")
+        return len(records) - 1, b"\n".join(records)
 
     def look(self, action: str) -> None:
         """Know the worker's phase after this action, whether or not it becomes a record."""
         phase = PHASES.get(action)
         if phase is not None:
-            self.phase = phase
+            self._phase = phase
+            self._heads.clear()
 
     def gap(self, at: int, actions: Mapping[str, int], from_ns: int, to_ns: int) -> bytes:
         """Events that were not kept: how many of each action, from the first to the last of them."""
@@ -202,12 +210,12 @@ class Chain:
             "from": self.seq - self.unsealed,
             "to": self.seq - 1,
             "count": self.unsealed,
-            "root": root_of(self._leaves).hex(),
+            "root": root_of(self._hashes).hex(),
             "clock": self._wall(clock_ns),
             "signature": None,
         }
         line = self._record(at, _members(members))
-        self._leaves.clear()
+        self._hashes.clear()
         return line
 
     def end(self, at: int) -> bytes:
@@ -224,11 +232,15 @@ class Chain:
             f'{{"seq":{self.seq},"prev":"{self.prev}","wall":"{self._second}{at - self._base_ns:09d}Z",'
             f'"ns":{at},{rest}}}'
         ).encode()
-        leaf = hash_of(line)
-        self._leaves.append(leaf)
-        self.prev = leaf.hex()
+        digest = hash_of(line)
+        self._hashes.append(digest)
+        self.prev = digest.hex()
         self.seq += 1
         return line + b"\n"
+
+    def _head(self, action: str) -> str:
+        head = self._heads[action] = f',"kind":"event","action":"{action}","phase":"{self._phase}",'
+        return head
 
     def _turn_second(self, at: int) -> tuple[int, str]:
         """The instant at which a second of the wall clock begins, and the second as text."""
@@ -258,17 +270,19 @@ class Chain:
         return text
 
 
-def root_of(leaves: list[bytes]) -> bytes:
-    """The root of RFC 9162 (2.1.1) over at least one leaf hash.
+def root_of(hashes: list[bytes]) -> bytes:
+    """The root over at least one record, given their hashes.
 
-    There it is split at the largest power of two; pairing neighbours, level by level, and taking one that has
-    no neighbour to the next level as it is, gives the same tree.
+    RFC 9162 splits a tree at the largest power of two; pairing neighbours, level by level, and taking one that
+    has no neighbour to the next level as it is, gives the same tree.
     """
-    while len(leaves) > 1:
-        odd = leaves[-1:] if len(leaves) & 1 else []
-        pairs = iter(leaves)
-        leaves = [sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=False)] + odd
-    return leaves[0]
+    pages = [b"".join(hashes[at : at + PAGE]) for at in range(0, len(hashes), PAGE)]
+    nodes = [sha256(b"\0" + page).digest() for page in pages]
+    while len(nodes) > 1:
+        odd = nodes[-1:] if len(nodes) & 1 else []
+        pairs = zip(nodes[::2], nodes[1::2], strict=False)
+        nodes = [sha256(b"\1" + left + right).digest() for left, right in pairs] + odd
+    return nodes[0]
 
 
 def _second(second: int) -> str:

@@ -432,13 +432,12 @@ class _Desk:
                 self.seal()
             most = min(AT_ONCE, its._digest_every - chain.unsealed, len(events) - at)
             room = max(1, its._limit - self.in_file)
-            lines = chain.take(events[at : at + most], room)
-            at += len(lines)
-            data = b"".join(lines)
-            self.put(data, len(lines))
+            made, data = chain.take(events[at : at + most], room)
+            at += made
+            self.put(data, made)
             if self.in_file >= its._limit:
                 self.turn_over()
-            elif len(lines) < most:  # what comes next is too long for a record
+            elif made < most:  # what comes next is too long for a record
                 self.leave_out(events[at : at + 1])
                 self.declare()
                 at += 1
