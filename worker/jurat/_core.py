@@ -5,11 +5,11 @@ What is read without the lock is a short list, each a single load: a task's `_st
 `_reason`, `_attempts` and instants, and its `_value` and `_error` once it is terminal;
 `Core.phase` and `ended_in_shutdown`, which only move forward; `admitted` and `changes`, by
 whoever chooses, who is told by the step that follows if they have moved; hints that a step
-looks at again (`direct`, `keep_ns`, `kept_count`, `tombs`, `lost`, `seated`, `herald`, `follower`, `scribe`); a seat's
-`parked`, `leaving` and `task`, by its own thread, and `stuck`, once the worker has stopped; the
-gates of a latch that is over; the registry, in single lookups.  The configuration is written once, before any
-thread is started; `threads` before `manned`, or for the herald before `announced`; `helpers`
-before `employed`.
+looks at again (`direct`, `keep_ns`, `kept_count`, `tombs`, `lost`, `seated`, `herald`, `follower`,
+`scribe`); a seat's `parked`, `leaving` and `task`, by its own thread, and `stuck`, once the worker
+has stopped; the gates of a latch that is over; the registry, in single lookups.  The configuration
+is written once, before any thread is started; `threads` before `manned`, or for the herald before
+`announced`; `helpers` before `employed`.
 
 What belongs to one thread, or to a lock of its own, is not here: the heaps of the queues
 and the limiters (`_choose`), and the alarms of the steward (`_threads`).

@@ -32,7 +32,7 @@ BLOCK = 1 << 16
 
 
 class Sink(Protocol):
-    """Takes the bytes of a log, in order.  An exception of it is a problem, and whatever it was is tried again."""
+    """Takes the bytes of a log, in order.  If `write` or `rotate` raises, it is called again."""
 
     def open(self) -> Head:
         """Be ready, and say where the chain goes on: `Head()` if it begins here.
@@ -105,9 +105,7 @@ class Folder:
             if beyond or record is None:
                 cut.append((path.name, beyond))
             if record is not None:
-                return Head(
-                    self._seq(path, record) + 1, hash_of(record).hex(), number, tuple(reversed(cut))
-                )
+                return Head(self._seq(path, record) + 1, hash_of(record).hex(), number, tuple(reversed(cut)))
         return Head(file=number, recovered=tuple(reversed(cut)))
 
     def _seq(self, path: Path, record: bytes) -> int:

@@ -33,7 +33,7 @@ __all__ = ["FORMAT", "LONGEST", "NOTHING", "RULE", "Chain", "Head", "hash_of"]
 FORMAT = 1
 """Version of the format."""
 RULE = 2
-"""Version of the rule that the events follow: `jurat_spec.RULE_VERSION`, which this package does not import."""
+"""Version of the rule that the events follow: `jurat_spec.RULE_VERSION`, which is not imported here."""
 NOTHING = "0" * 64
 """What the first record of all has for the hash of the one before."""
 LONGEST = 1 << 24
@@ -78,10 +78,10 @@ class Chain:
         "_base_ns",
         "_cache",
         "_epoch_ns",
-        "_instance",
-        "_key",
         "_hashes",
         "_heads",
+        "_instance",
+        "_key",
         "_phase",
         "_second",
         "events",
@@ -116,9 +116,7 @@ class Chain:
 
     # The records ------------------------------------------------------------------------------
 
-    def begin(
-        self, event: Event, *, version: str | None, recovered: tuple[tuple[str, int], ...]
-    ) -> bytes:
+    def begin(self, event: Event, *, version: str | None, recovered: tuple[tuple[str, int], ...]) -> bytes:
         """The first record of a life, and of a file: who writes, by which rule, and the event Init."""
         self.events += 1
         members = {
@@ -253,7 +251,7 @@ class Chain:
         return f"{_second(wall_ns // SECOND)}{wall_ns % SECOND:09d}Z"
 
     def _terms(self, detail: dict[str, Any]) -> str:
-        """The terms of a Submit.  Those of tasks for which nothing special was said are one and the same dict."""
+        """The terms of a Submit.  Tasks for which nothing special was said share one dict."""
         known = self._cache.get(id(detail))
         if known is not None and known[0] is detail:
             return known[1]
@@ -273,8 +271,8 @@ class Chain:
 def root_of(hashes: list[bytes]) -> bytes:
     """The root over at least one record, given their hashes.
 
-    RFC 9162 splits a tree at the largest power of two; pairing neighbours, level by level, and taking one that
-    has no neighbour to the next level as it is, gives the same tree.
+    RFC 9162 splits a tree at the largest power of two; pairing neighbours, level by level, and taking one
+    that has no neighbour to the next level as it is, gives the same tree.
     """
     pages = [b"".join(hashes[at : at + PAGE]) for at in range(0, len(hashes), PAGE)]
     nodes = [sha256(b"\0" + page).digest() for page in pages]

@@ -310,7 +310,7 @@ class Worker:
 
     # ------------------------------------------------------------------------ tasks
 
-    def submit(  # noqa: C901 - in one frame, for speed
+    def submit(  # noqa: C901, PLR0912 - in one frame, for speed
         self, function: Callable[[Context, *Ts], R], /, *args: *Ts, **options: Unpack[SubmitOptions]
     ) -> Task[R]:
         """Have `function(context, *args)` called on one of the worker's threads.
@@ -406,7 +406,7 @@ class Worker:
 
         Raises
         ------
-        QueueFull, WorkerStopped, IdInUse, AuditLogFull, InvalidArgument: as `submit`, and nothing was accepted.
+        QueueFull, WorkerStopped, IdInUse, AuditLogFull, InvalidArgument: as `submit`; nothing was accepted.
         """
         check_function(function)
         _refuse_single(options)

@@ -38,6 +38,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from . import _steps
+from ._core import Latch
 from ._folder import Folder, Sink
 from ._options import count, nanoseconds, optional_count, optional_nanoseconds
 from ._records import Chain, Head
@@ -117,7 +118,7 @@ class AuditLog:
     digest_every: records after which there is a digest.
     digest_after: how long a record waits for one, if nothing else happens; None is until the end.
     close_within: how long the end of a shutdown waits for the last record, after the worker has stopped.
-    pseudonym_key: if given, ids and keys are replaced by their HMAC-SHA256 with this key, of at least 16 bytes.
+    pseudonym_key: ids and keys are replaced by their HMAC-SHA256 with this key, of at least 16 bytes.
     """
 
     __slots__ = (
@@ -143,6 +144,7 @@ class AuditLog:
         "_parcels",
         "_patience_ns",
         "_pending",
+        "_policy",
         "_porter",
         "_progress",
         "_recorded",
@@ -152,7 +154,6 @@ class AuditLog:
         "_room",
         "_seen",
         "_sink",
-        "_sync",
         "_sync_ns",
         "_threads",
     )
@@ -178,7 +179,7 @@ class AuditLog:
         self._buffer = count("buffer", buffer, least=1)
         optional_count("rotate_bytes", rotate_bytes, least=1)
         self._limit = sys.maxsize if rotate_bytes is None else rotate_bytes
-        self._sync, self._sync_ns = _sync_policy(sync)
+        self._policy, self._sync_ns = _sync_policy(sync)
         self._digest_every = count("digest_every", digest_every, least=1)
         if digest_every > DIGEST_EVERY_AT_MOST:
             raise InvalidArgument("digest_every", f"must be at most {DIGEST_EVERY_AT_MOST}")
@@ -216,7 +217,7 @@ class AuditLog:
         self._resting: list[Gate | None] = [None, None]  # where the two wait for a time to pass
         self._progress = 0  # how often something was written
         self._deadline_ns: int | None = None  # once the worker has stopped: until when to try
-        self._room: list[Gate] = []  # of submissions that wait
+        self._room = Latch()  # the next time that something is written, for submissions that wait
         self._refused = 0
 
     def stats(self) -> AuditLogStats:
@@ -257,9 +258,7 @@ class AuditLog:
             head = self._sink.open()
             self._recovered = head.recovered
             self._head = head.prev
-            self._chain = Chain(
-                head, instance=core.instance, epoch_ns=core.epoch_ns, pseudonym_key=self._key
-            )
+            self._chain = Chain(head, instance=core.instance, epoch_ns=core.epoch_ns, pseudonym_key=self._key)
 
     def spawn(self) -> None:
         """Start the scribe and the porter."""
@@ -343,7 +342,8 @@ def _version() -> str | None:
 
 def _has_room(its: AuditLog) -> bool:
     log = _core(its).log
-    return log is None or len(log) - its._seen + its._pending < its._buffer
+    recorded = 0 if log is None else len(log) - its._seen
+    return recorded + its._pending < its._buffer
 
 
 def _wait_for_room(its: AuditLog, patience_ns: int) -> None:
@@ -356,19 +356,18 @@ def _wait_for_room(its: AuditLog, patience_ns: int) -> None:
     if core.runtime.ident() in its._own:
         return
     until = core.now() + patience_ns
-    while core.phase is Phase.OPEN:
-        gate = core.runtime.gate()
+    patient = True
+    while patient:
         progress = its._progress
-        if _has_room(its):
+        if _has_room(its) or core.phase is not Phase.OPEN:
             return
-        if not _enrol(its, gate, progress):
-            continue
-        left = until - core.now()
-        if left <= 0 or not gate.wait_for(left):
-            if core.phase is Phase.OPEN and not _has_room(its):
-                _refuse(its)
-                raise AuditLogFull(its._buffer)
-            return
+        room, gate = _enrol(its, core.runtime.gate(), progress)
+        if gate is not None:
+            left = until - core.now()
+            patient = (left > 0 and gate.wait_for(left)) or _give_up(its, room, gate)
+    if not _has_room(its):
+        _refuse(its)
+        raise AuditLogFull(its._buffer)
 
 
 # ---------------------------------------------------------------------------------- the scribe
@@ -405,7 +404,7 @@ class _Gap:
 
 
 class _Desk:
-    """What the scribe works at: the chain, the records that no parcel holds yet, and the gap, if there is one."""
+    """What the scribe works at: the chain, the records that no parcel holds yet, and the gap."""
 
     def __init__(self, its: AuditLog) -> None:
         assert its._chain is not None  # noqa: S101 - it was opened before the thread was started
@@ -536,8 +535,8 @@ class _Desk:
 def _write(its: AuditLog) -> None:
     """The scribe's life: take what was recorded, make records of it, and park.
 
-    As the herald, it enrols a fresh gate before it looks.  What comes while it is at work leaves a token there,
-    and the next look sees it.
+    As the herald, it enrols a fresh gate before it looks.  What comes while it is at work leaves a token
+    there, and the next look sees it.
     """
     core = _core(its)
     its._own[SCRIBE] = core.runtime.ident()
@@ -556,7 +555,7 @@ def _write(its: AuditLog) -> None:
             desk.hand_over(last=True)
         elif events:
             desk.take_in(events, last=False)
-            desk.hand_over()
+            desk.settle()
             _rest(its, SCRIBE, LINGER_NS)
         else:
             until = desk.settle()
@@ -567,7 +566,7 @@ def _write(its: AuditLog) -> None:
 
 
 def _take(its: AuditLog, core: Core, gate: Gate) -> tuple[list[Event], bool]:
-    """What has been recorded since, and whether the worker has stopped: then nothing more belongs to the log."""
+    """What has been recorded since, and whether the worker has stopped: then nothing more belongs here."""
     events: list[Event] = []
     over = _steps.take_log(core, events, gate)
     if not core.own_log:
@@ -585,32 +584,36 @@ def _carry(its: AuditLog) -> None:
     core = _core(its)
     its._own[PORTER] = core.runtime.ident()
     sync_ns: int | None = None
-    while True:
+    over = False
+    while not over:
         gate = core.runtime.gate()
-        parcels, over = _fetch(its, gate)
-        for parcel in parcels:
-            if not _deliver(its, core, parcel):
-                _try(its, core, its._sink.close)
-                return
-        if parcels and its._sync == "batch":
-            _try(its, core, its._sink.sync)
-        elif parcels and its._sync_ns is not None and sync_ns is None:
-            sync_ns = core.now() + its._sync_ns
-        if sync_ns is not None and core.now() >= sync_ns:
-            _try(its, core, its._sink.sync)
-            sync_ns = None
+        parcels, finished = _fetch(its, gate)
+        if not all(_deliver(its, core, parcel) for parcel in parcels):
+            break
+        sync_ns = _sync(its, core, sync_ns, wrote=bool(parcels))
         if parcels:
             continue
-        if over:
-            if its._sync != "never":
-                _try(its, core, its._sink.sync)
-            _try(its, core, its._sink.close)
-            its._closed = True
-            return
-        if sync_ns is None:
+        if finished:
+            its._closed = over = True
+        elif sync_ns is None:
             gate.wait()
         else:
             gate.wait_for(max(0, sync_ns - core.now()))
+    if its._policy != "never":
+        _try(its, core, its._sink.sync)
+    _try(its, core, its._sink.close)
+
+
+def _sync(its: AuditLog, core: Core, sync_ns: int | None, *, wrote: bool) -> int | None:
+    """Sync if it is time.  Returns when it will be, if something is not synced."""
+    if wrote and its._policy == "batch":
+        _try(its, core, its._sink.sync)
+    elif wrote and its._sync_ns is not None and sync_ns is None:
+        sync_ns = core.now() + its._sync_ns
+    if sync_ns is not None and core.now() >= sync_ns:
+        _try(its, core, its._sink.sync)
+        sync_ns = None
+    return sync_ns
 
 
 def _deliver(its: AuditLog, core: Core, parcel: _Parcel) -> bool:
@@ -618,7 +621,7 @@ def _deliver(its: AuditLog, core: Core, parcel: _Parcel) -> bool:
     sink = its._sink
     if parcel.opens:
         if its._files:
-            if its._sync != "never":
+            if its._policy != "never":
                 _try(its, core, sink.sync)
             if not _insist(its, core, _rotated(sink)):
                 return False
@@ -714,14 +717,31 @@ def _open(gates: Iterable[Gate | None]) -> None:
 # ------------------------------------------------------------------- the sections, one function each
 
 
-def _enrol(its: AuditLog, gate: Gate, progress: int) -> bool:
-    """A submission will wait at the gate until something is written.  False if something was, meanwhile."""
+def _enrol(its: AuditLog, gate: Gate, progress: int) -> tuple[Latch, Gate | None]:
+    """A submission will wait until something is written.  No gate if something was, meanwhile."""
+    entry = (gate,)
+    at: Gate | None = gate
+    with its._lock:
+        room = its._room
+        spare = room.spare
+        if its._progress != progress:
+            at = None
+        elif spare:
+            at = spare[-1]
+            del spare[-1]
+        else:
+            room.gates += entry
+    return room, at
+
+
+def _give_up(its: AuditLog, room: Latch, gate: Gate) -> bool:
+    """A submission waits no longer: its gate is for the next one.  Whether something was written after all."""
     entry = (gate,)
     with its._lock:
-        same = its._progress == progress
-        if same:
-            its._room += entry
-    return same
+        over = room.over
+        if not over:
+            room.spare += entry
+    return over
 
 
 def _refuse(its: AuditLog) -> None:
@@ -754,7 +774,7 @@ def _post(its: AuditLog, parcels: tuple[_Parcel, ...], last: bool) -> Gate | Non
 
 
 def _fetch(its: AuditLog, gate: Gate) -> tuple[list[_Parcel], bool]:
-    """Take all parcels; if there is none, the porter is parked at the gate from now on.  Whether none comes."""
+    """Take all parcels, or be parked at the gate.  Returns them, and whether no more will come."""
     nothing: list[_Parcel] = []
     with its._lock:
         parcels = its._parcels
@@ -766,15 +786,16 @@ def _fetch(its: AuditLog, gate: Gate) -> tuple[list[_Parcel], bool]:
 
 def _written(its: AuditLog, events: int) -> tuple[list[Gate], bool]:
     """So many events are in the sink.  Gates of those who wait for room, and whether the scribe does."""
-    nobody: list[Gate] = []
+    fresh = Latch()
     with its._lock:
         its._pending -= events
         its._progress += 1
-        gates = its._room
-        its._room = nobody
+        room = its._room
+        room.over = True
+        its._room = fresh
         gapped = its._gapped
         its._gapped = False
-    return gates, gapped
+    return room.gates, gapped
 
 
 def _lie_down(its: AuditLog, who: int, gate: Gate) -> int | None:

@@ -1,13 +1,13 @@
 """The reader of an audit log: does each record follow from the one before, and is anything missing?
 
-`Reader.read` goes through the files once, in order, and yields records and findings as it meets them.  It holds
-one line, the page of a digest's tree that is being filled, and one node for each level of that tree; so memory
-does not depend on how long the log is.
+`Reader.read` goes through the files once, in order, and yields records and findings as it meets them.  It
+holds one line, the page of a digest's tree that is being filled, and one node for each level of that tree; so
+memory does not depend on how long the log is.
 
 A finding says what is wrong, and where.  It weighs one of two things.  *Broken*: somebody changed, dropped,
 added or moved something, or the writer is at fault; no honest log looks like that.  *Cannot tell*: what is
-here is whole, and something is not here: the file ends in the middle of a record, a gap was declared, there is no
-end, or the log was written by a version that is not known here.
+here is whole, and something is not here.  The file ends in the middle of a record, a gap was declared, there
+is no end, or the log was written by a version that is not known here.
 
 What the chain cannot show: that the last records were cut off together (the log looks as one that goes on),
 and that somebody wrote the whole chain anew.  For that one needs to know a later hash from elsewhere: compare
@@ -105,6 +105,12 @@ class Record(NamedTuple):
     """The event that it stands for, to be replayed.  Of a `begin` this is Init."""
 
 
+def _is_of_unknown_format(members: dict[str, Any]) -> bool:
+    """Whether it is the first record of a file, and says that nothing here can read it."""
+    version = members.get("format")
+    return members["kind"] in ("begin", "segment") and type(version) is int and version not in FORMATS
+
+
 def files_in(folder: Path) -> list[Path]:
     """The files of a folder that a worker writes to, in the order of their numbers."""
     found = [(int(name[1]), path) for path in folder.iterdir() if (name := _FILE.fullmatch(path.name))]
@@ -162,12 +168,18 @@ class _Life:
         self.sealed = False
         """Ended, and the digest after it."""
 
+    def keeps_time(self, epoch_ns: int) -> bool:
+        """Whether both clocks are as far apart as they were."""
+        if self.epoch_ns is None:
+            self.epoch_ns = epoch_ns
+        return self.epoch_ns == epoch_ns
+
 
 class Reader:
     """Reads the files of one chain, given in order.
 
-    `head` is the hash of the last record that was read, `records` and `events` count them, `lives` the workers
-    that began.
+    `head` is the hash of the last record that was read, `records` and `events` count them, `lives` the
+    workers that began.
     """
 
     def __init__(self, files: Iterable[Path]) -> None:
@@ -184,14 +196,14 @@ class Reader:
         self._number = 0
         """Of the last file that said its number."""
         self._cut: list[tuple[str, int]] = []
-        """Files that ended in the middle of a record, with how many bytes, since the last whole record."""
+        """Files since the last whole record that end in the middle of one, and how many bytes of it."""
         self._here = ("", 0)
         self._stopped = False
 
     def read(self) -> Iterator[Record | Finding]:
         """Every record, and what is wrong.
 
-        A record follows what is wrong with it.  A line that is no record at all is a finding and nothing else.
+        A record follows what is wrong with it.  A line that is no record is a finding and nothing else.
         """
         for path in self._files:
             yield from self._read_file(path)
@@ -209,7 +221,7 @@ class Reader:
             while line := file.readline(LONGEST + 1):
                 number += 1
                 self._here = (name, number)
-                if line[-1] != 10:  # noqa: PLR2004 - a newline
+                if line[-1:] != b"\n":
                     if len(line) > LONGEST:
                         yield self._found(Kind.NOT_A_RECORD, "it is longer than any record")
                         self._stopped = True
@@ -240,11 +252,14 @@ class Reader:
             event = None
             if kind == "event":
                 event = event_of(members)
+            elif _is_of_unknown_format(members):
+                known = ", ".join(str(it) for it in sorted(FORMATS))
+                yield self._found(
+                    Kind.UNKNOWN_FORMAT, f"it is format {members['format']}; known here: {known}"
+                )
+                self._stopped = True
+                return
             else:
-                unknown = self._unknown_format(members)
-                if unknown is not None:
-                    yield unknown
-                    return
                 check(members)
             wall_ns = self._wall.read(members["wall"])
         except Unfit as unfit:
@@ -261,13 +276,8 @@ class Reader:
             yield from self._event(members, event)
         else:
             event = yield from self._other(kind, members, first=number == 1)
-        life = self._life
-        if life is not None:
-            epoch_ns = wall_ns - members["ns"]
-            if life.epoch_ns is None:
-                life.epoch_ns = epoch_ns
-            elif life.epoch_ns != epoch_ns:
-                yield self._found(Kind.WRONG_TIME, "wall and ns are as far apart as at the beginning")
+        if self._life is not None and not self._life.keeps_time(wall_ns - members["ns"]):
+            yield self._found(Kind.WRONG_TIME, "wall and ns are as far apart as at the beginning")
         if kind != "digest":
             self._tree.add(digest)
         self.records += 1
@@ -276,7 +286,9 @@ class Reader:
     def _out_of_order(self, seq: int, prev: str, before: str) -> Iterator[Finding]:
         if self._seq is None:
             if seq != 0:
-                yield self._found(Kind.NO_BEGINNING, f"the log begins with record {seq}: what was before is not here")
+                yield self._found(
+                    Kind.NO_BEGINNING, f"the log begins with record {seq}: what was before is not here"
+                )
             elif prev != NOTHING:
                 yield self._found(Kind.WRONG_HASH, "record 0 follows nothing, and prev is 64 zeros")
             return
@@ -322,14 +334,6 @@ class Reader:
 
     # ----------------------------------------------------------------------- by kind
 
-    def _unknown_format(self, members: dict[str, Any]) -> Finding | None:
-        version = members.get("format")
-        if members["kind"] not in ("begin", "segment") or version in FORMATS or type(version) is not int:
-            return None
-        self._stopped = True
-        known = ", ".join(str(it) for it in sorted(FORMATS))
-        return self._found(Kind.UNKNOWN_FORMAT, f"it is written in format {version}; known here: {known}")
-
     def _begin(self, members: dict[str, Any]) -> Iterator[Finding]:
         said = [each["bytes"] for each in members["recovered"]]
         if said != [size for _, size in self._cut]:
@@ -369,7 +373,9 @@ class Reader:
             life.missing += missing
             life.phase = None
         if missing != sum(members["actions"].values()) or members["from_ns"] > members["to_ns"]:
-            yield self._found(Kind.WRONG_COUNT, "what is missing is the sum of the actions, from and to in order")
+            yield self._found(
+                Kind.WRONG_COUNT, "what is missing is the sum of the actions, from and to in order"
+            )
         span_ns = members["to_ns"] - members["from_ns"]
         yield self._found(Kind.GAP, f"{missing} events were not kept, over {span_ns} ns")
 
@@ -408,7 +414,9 @@ class Reader:
         if self._cut and self._cut[-1][1] == 0:
             yield self._found(Kind.CUT, "the last file is empty")
         if self._life is not None and not self._life.sealed:
-            yield self._found(Kind.NOT_ENDED, "the log has no end: it goes on, or its last records are not here")
+            yield self._found(
+                Kind.NOT_ENDED, "the log has no end: it goes on, or its last records are not here"
+            )
 
     def _found(self, kind: Kind, text: str) -> Finding:
         return Finding(kind, *self._here, text)

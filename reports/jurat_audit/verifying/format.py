@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FORMATS", "LONGEST", "NOTHING", "PHASES", "RULES", "Unfit", "WallClock", "check", "event_of", "parse"]
+__all__ = [
+    "FORMATS",
+    "LONGEST",
+    "NOTHING",
+    "PHASES",
+    "RULES",
+    "Unfit",
+    "WallClock",
+    "check",
+    "event_of",
+    "parse",
+]
 
 FORMATS = frozenset({1})
 """Versions of the format that can be read here."""
@@ -205,37 +216,31 @@ _KINDS: dict[str, dict[str, _Field]] = {
 
 
 def event_of(members: dict[str, Any]) -> list[Any]:
-    """The event that a record stands for: [at_ns, action, task, attempt, detail], as the worker recorded it."""
+    """The event that a record stands for: [at_ns, action, task, attempt, detail], as the worker has it."""
     action = members.get("action")
-    if type(action) is not str:
-        raise Unfit("action is a text")
+    if type(action) is not str or type(members.get("phase")) is not str:
+        raise Unfit("action and phase are texts")
     if type(members.get("task")) is not int or type(members.get("attempt")) is not int:
         raise Unfit("task and attempt are whole numbers")
-    if type(members.get("phase")) is not str:
-        raise Unfit("phase is a text")
-    detail: Any = None
     if action == "Submit":
-        detail = {name: value for name, value in members.items() if name not in _OF_AN_EVENT}
+        detail: Any = {name: value for name, value in members.items() if name not in _OF_AN_EVENT}
     else:
-        names = _DETAILS.get(action)
-        if names is None:
-            raise Unfit("action is one that a log may contain")
-        if action == "Reject" and "size" in members:
-            names = ("reason", "size")
-        if len(members) != len(_OF_AN_EVENT) + len(names):
-            raise Unfit(_exactly(action, names))
-        try:
-            if len(names) == 1:
-                detail = members[names[0]]
-            elif names:
-                detail = tuple([members[name] for name in names])
-        except KeyError:
-            raise Unfit(_exactly(action, names)) from None
+        detail = _detail(action, members)
     return [members["ns"], action, members["task"], members["attempt"], detail]
 
 
-def _exactly(action: str, names: tuple[str, ...]) -> str:
-    return f"{action} has exactly {', '.join(names) or 'nothing'} besides what every event has"
+def _detail(action: str, members: dict[str, Any]) -> Any:
+    names = _DETAILS.get(action)
+    if names is None:
+        raise Unfit("action is one that a log may contain")
+    if action == "Reject" and "size" in members:
+        names = ("reason", "size")
+    if len(members) != len(_OF_AN_EVENT) + len(names) or not members.keys() >= set(names):
+        what = ", ".join(names) or "nothing"
+        raise Unfit(f"{action} has exactly {what} besides what every event has")
+    if not names:
+        return None
+    return members[names[0]] if len(names) == 1 else tuple([members[name] for name in names])
 
 
 _OF_AN_EVENT = frozenset({*_ALL, "action", "task", "attempt", "phase"})
