@@ -148,6 +148,10 @@ class Folder:
         self._close_file()
         self._unlock()
 
+    def abandon(self) -> None:
+        """In a child process: what is open is the parent's, which goes on."""
+        self.close()
+
     def _close_file(self) -> None:
         file, self._file = self._file, None
         if file is not None:

@@ -440,6 +440,8 @@ class _Desk:
                 self.leave_out(events[at : at + 1])
                 self.declare()
                 at += 1
+        if chain.unsealed >= its._digest_every:
+            self.seal()
 
     def put(self, data: bytes, events: int = 0) -> None:
         """Records, and how many of them are events."""
@@ -735,7 +737,7 @@ def _enrol(its: AuditLog, gate: Gate, progress: int) -> tuple[Latch, Gate | None
 
 
 def _give_up(its: AuditLog, room: Latch, gate: Gate) -> bool:
-    """A submission waits no longer: its gate is for the next one.  Whether something was written after all."""
+    """A submission waits no longer: its gate is for the next one.  Returns whether something was written."""
     entry = (gate,)
     with its._lock:
         over = room.over

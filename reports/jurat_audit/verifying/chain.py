@@ -161,12 +161,19 @@ class _Life:
         """Whether its first record is here."""
         self.epoch_ns: int | None = None
         """What the wall clock showed when the monotonic one showed zero."""
+        self.last_ns: int | None = None
+        """The instant of the last event, whether it was kept or not."""
         self.phase: str | None = "open" if whole else None
         self.events = 0
         self.missing = 0
         self.ended = False
         self.sealed = False
         """Ended, and the digest after it."""
+
+    def comes(self, at: int) -> bool:
+        """Whether an event may have this instant; it has."""
+        before, self.last_ns = self.last_ns, at
+        return before is None or before <= at
 
     def keeps_time(self, epoch_ns: int) -> bool:
         """Whether both clocks are as far apart as they were."""
@@ -306,6 +313,8 @@ class Reader:
         life.events += 1
         if life.ended:
             yield self._found(Kind.WRONG_PLACE, "nothing follows the end but a digest")
+        if not life.comes(event[0]):
+            yield self._found(Kind.WRONG_TIME, "the ns of events never goes back")
         phase = members["phase"]
         expected = PHASES.get(event[1], life.phase)
         if expected is None:
@@ -348,6 +357,7 @@ class Reader:
         self._tree.close()
         self._life = _Life(members["instance"], whole=True)
         self._life.events = 1
+        self._life.comes(members["ns"])
         if members["rule"] not in RULES:
             known = ", ".join(str(it) for it in sorted(RULES))
             yield self._found(Kind.UNKNOWN_RULE, f"it follows version {members['rule']}; known here: {known}")
@@ -372,7 +382,9 @@ class Reader:
         else:
             life.missing += missing
             life.phase = None
-        if missing != sum(members["actions"].values()) or members["from_ns"] > members["to_ns"]:
+            if not life.comes(members["from_ns"]) or not life.comes(members["to_ns"]):
+                yield self._found(Kind.WRONG_TIME, "a gap is after the events before it, and from before to")
+        if missing != sum(members["actions"].values()):
             yield self._found(
                 Kind.WRONG_COUNT, "what is missing is the sum of the actions, from and to in order"
             )
