@@ -105,6 +105,7 @@ TABLE: dict[str, dict[str, tuple[Any, ...]]] = {
         "wrappers": (3, None, [3], "ab"),
         "seed": NO_WHOLE,
         "recorder": ((), [1], "log", 3),
+        "audit_log": ("audit", 3, object),
     },
     "Retry": {
         "max_retries": (*NO_COUNT_FROM_ZERO, None),
