@@ -388,10 +388,28 @@ DECLARED: tuple[Declared, ...] = (
         why="the same; what is recorded while it looks at the log finds its gate enrolled already",
     ),
     Declared(
+        fields=("Core.scribe",),
+        reads=("_opening.tell", "_threads.work", "_worker.Worker.submit"),
+        kind=Kind.CHECKED,
+        why="as with the follower: the scribe enrols its gate before it looks at the log",
+    ),
+    Declared(
         fields=("Core.log[]",),
-        reads=("_follower._tell",),
+        reads=("_follower._tell", "auditlog._take"),
         kind=Kind.CHECKED,
         why="a copy of what was appended so far; for more it comes round again",
+    ),
+    Declared(
+        fields=("AuditLog._pending", "AuditLog._seen", "Core.log[]"),
+        reads=("auditlog._has_room",),
+        kind=Kind.CHECKED,
+        why="who finds no room enrols under the lock, and is told if anything was written since",
+    ),
+    Declared(
+        fields=("Core.phase",),
+        reads=("auditlog._wait_for_room",),
+        kind=Kind.CHECKED,
+        why="the step that follows looks at it",
     ),
     Declared(
         fields=("Core.keep", "Core.kept_count", "Core.lost", "Core.specials", "Core.tombs"),
@@ -576,9 +594,16 @@ class RaceBench(Bench):
         package: str = "jurat",
         backend: Backend | str = Backend.GREENLETS,
         tick_ns: int = 1,
+        step_bound: int | None = None,
     ) -> None:
         super().__init__(
-            scenario, defect=defect, grain=Grain.ACCESS, package=package, backend=backend, tick_ns=tick_ns
+            scenario,
+            defect=defect,
+            grain=Grain.ACCESS,
+            package=package,
+            backend=backend,
+            tick_ns=tick_ns,
+            step_bound=step_bound,
         )
         self.last: Detector
         """Of the last run."""

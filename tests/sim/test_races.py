@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.worker.auditing import Memory
 
 import jurat
 from jurat_sim import Verdict, explore, replay
@@ -361,7 +364,56 @@ def limited(stage: Stage) -> None:
     stage.client("submitter", submitter)
 
 
-OWN = [Scenario(name=it.__name__, text=it.__doc__ or "", describe=it) for it in (watched, limited)]
+def audited(stage: Stage) -> None:
+    """An audit log whose sink takes its time and fails, and submissions that wait for room in it."""
+    _audited(stage, "wait")
+
+
+def counted(stage: Stage) -> None:
+    """The same, where what does not fit is counted."""
+    _audited(stage, "count")
+
+
+def _audited(stage: Stage, when_full: str) -> None:
+    jurat = stage.jurat
+    auditlog = import_module(f"{jurat.__name__}.auditlog")
+
+    def before(write: int) -> int | None:
+        for _ in range(4):
+            stage.runtime.pause("the sink")
+        if write == 3:
+            raise OSError
+        return 300 if write == 2 else None
+
+    log = auditlog.AuditLog(
+        Memory(before), when_full=when_full, buffer=3, patience=MOMENT, digest_after=MOMENT, sync="batch"
+    )
+    worker = stage.build_worker(threads=2, drain_deadline=None, audit_log=log)
+
+    def submitter(number: int) -> None:
+        if not number:
+            worker.start()
+        for _ in range(2):
+            with suppress(jurat.AuditLogFull):
+                worker.submit(lambda context: None)
+            log.stats()
+        if number:
+            stage.close(stage.drain())
+
+    def onlooker() -> None:
+        for _ in range(6):
+            log.stats()
+            stage.runtime.gate().wait_for(auditlog.RETRY_NS // 4)
+
+    for number in range(2):
+        stage.client(f"submitter {number}", partial(submitter, number))
+    stage.client("onlooker", onlooker)
+
+
+OWN = [
+    Scenario(name=it.__name__, text=it.__doc__ or "", describe=it)
+    for it in (watched, limited, audited, counted)
+]
 """What the bench's own scenarios do seldom or never."""
 EVERYWHERE = [*SCENARIOS.values(), *OWN]
 SAMPLE = 12
@@ -370,7 +422,7 @@ SAMPLE = 12
 @pytest.fixture(scope="module")
 def clean() -> Iterator[RaceBench]:
     """One build of the shipped worker, for whichever scenario."""
-    with RaceBench(EVERYWHERE[0]) as bench:
+    with RaceBench(EVERYWHERE[0], step_bound=10_000) as bench:
         yield bench
 
 
@@ -406,8 +458,18 @@ def test_no_declaration_is_stale(met: set[tuple[str, str, bool]]) -> None:
 
 # ---------------------------------------------------------------------- locks that are lost
 
-LOCKS = {"_steps": "core.lock", "_results": "its._lock", "_choose": "core.choosing"}
-AFTER = {"_steps": "FRONT = 4096\n", "_results": "FRONT = 4096\n", "_choose": "QUEUED = Status.QUEUED\n"}
+LOCKS = {
+    "_steps": "core.lock",
+    "_results": "its._lock",
+    "_choose": "core.choosing",
+    "auditlog": "its._lock",
+}
+AFTER = {
+    "_steps": "FRONT = 4096\n",
+    "_results": "FRONT = 4096\n",
+    "_choose": "QUEUED = Status.QUEUED\n",
+    "auditlog": "BUFFER = 50_000\n",
+}
 LOST = """
 
 class Lost:
@@ -450,8 +512,13 @@ MODULES = {
 }
 
 WHERE = {
+    "audited": (
+        "_account", "_begin", "_claim", "_end", "_enrol", "_fail", "_fetch", "_give_up", "_hurry", "_is_own",
+        "_lie_down", "_mend", "_post", "_progress", "_refuse", "_sign", "_written", "call_scribe", "take_log",
+    ),
     "batch_race": ("admit_all",),
     "cancel_races_completion": ("begin_drain", "enrol_for_trip"),
+    "counted": ("_miss", "_pending"),
     "drain_with_stuck_task": ("trip",),
     "keys_race": ("call_at_end", "claim_follower", "evict", "post", "set_retention", "take_calls"),
     "limited": ("results.give_up", "results.look_for_end", "ring"),
@@ -484,6 +551,8 @@ NOT_REACHED = {
     "found": "the same",
     "swept": "a thousand tasks have ended in the lane",
     "cut_log": "nobody records the log, and the bench always does",
+    "relay": "the same",
+    "take_relay": "the same",
 }
 """Sections that no scenario enters, and what it would take."""
 

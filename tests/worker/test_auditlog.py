@@ -766,12 +766,12 @@ def run_patched(folder: Path, when_full: str, *patches: Patch) -> Path:
 @pytest.mark.evidence("AU-1")
 def test_a_gap_that_is_not_declared_is_found(tmp_path: Path) -> None:
     """D42: the chain is whole, and what it says cannot have happened; or the gap is declared too late."""
-    counted = "        self.gap.add(events)\n        self.its._missing += len(events)\n"
-    silent = run_patched(tmp_path / "silent", "count", Patch("auditlog", counted, ""))
+    counted = Patch("auditlog", "            self.gap.add(at, action)\n", "")
+    silent = run_patched(tmp_path / "silent", "count", counted)
     with pytest.raises(NotABehaviour):
         replayed(entries(silent))
-    declared = "        if self.gap:\n            self.declare()\n        kept,"
-    late = run_patched(tmp_path / "late", "count", Patch("auditlog", declared, "        kept,"))
+    declared = "            elif self.gap:\n                self.declare()\n"
+    late = run_patched(tmp_path / "late", "count", Patch("auditlog", declared, ""))
     assert "wrong time" in kinds(late)
 
 
@@ -909,7 +909,7 @@ def test_a_submission_by_a_finalizer_on_a_thread_of_the_log_does_not_wait(hire: 
     audit = AuditLog(Memory(), when_full="wait", buffer=1, patience=PATIENCE)
     worker, _ = hire(audit_log=audit)
     worker.start()
-    eventually(lambda: 0 not in audit._own)
+    eventually(lambda: None not in audit._own)
     audit._own[0] = worker._core.runtime.ident()
     audit._pending += 1
     worker.submit(nothing)

@@ -42,6 +42,7 @@ from ._core import Latch
 from ._folder import Folder, Sink
 from ._options import count, nanoseconds, optional_count, optional_nanoseconds
 from ._records import Chain, Head
+from ._runtime import REAL
 from ._states import Phase
 from .errors import AuditLogFull, InvalidArgument
 
@@ -80,7 +81,7 @@ PARCEL = 1 << 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLogStats:
-    """How the log is doing.  Each number is right by itself; together they may be of two instants."""
+    """How the log is doing, at one instant."""
 
     recorded: int
     """Events whose records the sink has taken."""
@@ -192,23 +193,14 @@ class AuditLog:
 
         # Written when the worker is built, and when it starts.
         self._core: Core | None = None
-        self._lock: Lock
+        self._lock: Lock = REAL.lock()
         self._chain: Chain | None = None
         self._recovered: tuple[tuple[str, int], ...] = ()
         self._threads: list[Thread] = []
-        self._own = [0, 0]  # who the two are
-
-        # Each written by one thread: the scribe, the porter.
-        self._seen = 0  # events of the list that were taken, if they stay there
-        self._missing = 0
-        self._recorded = 0
-        self._failures = 0
-        self._failing = False
-        self._files = 0
-        self._head = ""
-        self._closed = False
 
         # Under the lock.
+        self._own: list[int | None] = [None, None]  # who the two are
+        self._seen = 0  # events of the list that were taken, if they stay there
         self._pending = 0  # events that were taken and not written
         self._parcels: list[_Parcel] = []
         self._finished = False  # no further parcel comes
@@ -218,24 +210,22 @@ class AuditLog:
         self._progress = 0  # how often something was written
         self._deadline_ns: int | None = None  # once the worker has stopped: until when to try
         self._room = Latch()  # the next time that something is written, for submissions that wait
+        self._recorded = 0  # this and the rest as in `AuditLogStats`
+        self._missing = 0
         self._refused = 0
+        self._failures = 0
+        self._failing = False
+        self._files = 0
+        self._head = ""
+        self._closed = False
 
     def stats(self) -> AuditLogStats:
         """How it is doing."""
-        return AuditLogStats(
-            recorded=self._recorded,
-            pending=self._pending,
-            missing=self._missing,
-            refused=self._refused,
-            failures=self._failures,
-            failing=self._failing,
-            files=self._files,
-            head=self._head,
-            closed=self._closed,
-        )
+        return _account(self)
 
     def __repr__(self) -> str:
-        return f"<AuditLog, {self._recorded} recorded, {self._pending} pending, {self._missing} missing>"
+        stats = self.stats()
+        return f"<AuditLog, {stats.recorded} recorded, {stats.pending} pending, {stats.missing} missing>"
 
     # What the worker calls ----------------------------------------------------------------------
 
@@ -257,7 +247,7 @@ class AuditLog:
             core = _core(self)
             head = self._sink.open()
             self._recovered = head.recovered
-            self._head = head.prev
+            _begin(self, head.prev)
             self._chain = Chain(head, instance=core.instance, epoch_ns=core.epoch_ns, pseudonym_key=self._key)
 
     def spawn(self) -> None:
@@ -353,12 +343,12 @@ def _wait_for_room(its: AuditLog, patience_ns: int) -> None:
     anybody once the worker is closed: the step says so.
     """
     core = _core(its)
-    if core.runtime.ident() in its._own:
+    if _is_own(its, core.runtime.ident()):
         return
     until = core.now() + patience_ns
     patient = True
     while patient:
-        progress = its._progress
+        progress = _progress(its)
         if _has_room(its) or core.phase is not Phase.OPEN:
             return
         room, gate = _enrol(its, core.runtime.gate(), progress)
@@ -382,6 +372,8 @@ class _Parcel(NamedTuple):
     """The hash of its last record."""
     opens: bool
     """Whether it is the first of a file."""
+    first: bool
+    """Whether it is the first of all."""
 
 
 class _Gap:
@@ -392,12 +384,11 @@ class _Gap:
         self.from_ns = 0
         self.to_ns = 0
 
-    def add(self, events: Iterable[Event]) -> None:
-        for event in events:
-            if not self.actions:
-                self.from_ns = event[0]
-            self.to_ns = event[0]
-            self.actions[event[1]] += 1
+    def add(self, at: int, action: str) -> None:
+        if not self.actions:
+            self.from_ns = at
+        self.to_ns = at
+        self.actions[action] += 1
 
     def __bool__(self) -> bool:
         return bool(self.actions)
@@ -416,7 +407,7 @@ class _Desk:
         self.size = 0  # bytes of these data
         self.events = 0  # events in them
         self.in_file = 0  # bytes of the file
-        self.opens = True
+        self.opens = self.first = True
         self.digest_ns: int | None = None  # when the next digest is due, if nothing else happens
 
     def write(self, events: list[Event]) -> None:
@@ -482,8 +473,9 @@ class _Desk:
         """Give the porter what there is."""
         parcels: tuple[_Parcel, ...] = ()
         if self.data:
-            parcels = (_Parcel(b"".join(self.data), self.events, self.chain.prev, self.opens),)
-            self.opens = False
+            data = b"".join(self.data)
+            parcels = (_Parcel(data, self.events, self.chain.prev, self.opens, self.first),)
+            self.opens = self.first = False
             self.data.clear()
             self.size = self.events = 0
         porter = _post(self.its, parcels, last)
@@ -493,35 +485,32 @@ class _Desk:
     def take_in(self, events: list[Event], *, last: bool) -> None:
         """Make records of events; or, if the log counts what does not fit, of those that do."""
         its = self.its
-        if its._patience_ns is not None:
-            _claim(its, len(events))
-            self.write(events)
-            return
-        room = max(0, its._buffer - its._pending)
-        if self.gap and not last and 2 * room < its._buffer:  # not one by one, between gap and gap
-            self.leave_out(events)
-            return
-        if self.gap:
-            self.declare()
+        room = len(events)
+        if its._patience_ns is None:
+            room = max(0, its._buffer - _pending(its))
+            if self.gap and not last and 2 * room < its._buffer:  # not one by one, between gap and gap
+                room = 0
+            elif self.gap:
+                self.declare()
         kept, rest = events[:room], events[room:]
-        _claim(its, len(kept))
+        _claim(its, len(kept), 0 if self.core.own_log else len(events))
         self.write(kept)
         if rest:
-            self.core.on_problem("the audit log", AuditLogFull(its._buffer))
+            if not self.gap:
+                self.core.on_problem("the audit log", AuditLogFull(its._buffer))
             self.leave_out(rest)
 
     def leave_out(self, events: list[Event]) -> None:
         """Count events that are not kept."""
-        self.gap.add(events)
-        self.its._missing += len(events)
-        for event in events:
-            self.chain.look(event[1])
-        _set_gapped(self.its)
+        for at, action, _, _, _ in events:
+            self.gap.add(at, action)
+            self.chain.look(action)
+        _miss(self.its, len(events))
 
     def settle(self) -> int | None:
         """Nothing has come: declare a gap if there is room, or seal if it is time.  When to look again."""
         its = self.its
-        if self.gap and 2 * (its._buffer - its._pending) >= its._buffer:
+        if self.gap and 2 * (its._buffer - _pending(its)) >= its._buffer:
             self.declare()
         if its._digest_after_ns is not None and self.chain.unsealed:
             now = self.core.now()
@@ -541,7 +530,7 @@ def _write(its: AuditLog) -> None:
     there, and the next look sees it.
     """
     core = _core(its)
-    its._own[SCRIBE] = core.runtime.ident()
+    _sign(its, SCRIBE, core.runtime.ident())
     desk = _Desk(its)
     over = False
     while not over:
@@ -574,7 +563,6 @@ def _take(its: AuditLog, core: Core, gate: Gate) -> tuple[list[Event], bool]:
     if not core.own_log:
         assert core.log is not None  # noqa: S101 - it is somebody's own list
         events = core.log[its._seen :]
-        its._seen += len(events)
     return events, over
 
 
@@ -584,7 +572,7 @@ def _take(its: AuditLog, core: Core, gate: Gate) -> tuple[list[Event], bool]:
 def _carry(its: AuditLog) -> None:
     """The porter's life: carry records to the sink until the last one is there, or the time is over."""
     core = _core(its)
-    its._own[PORTER] = core.runtime.ident()
+    _sign(its, PORTER, core.runtime.ident())
     sync_ns: int | None = None
     over = False
     while not over:
@@ -596,7 +584,8 @@ def _carry(its: AuditLog) -> None:
         if parcels:
             continue
         if finished:
-            its._closed = over = True
+            _end(its)
+            over = True
         elif sync_ns is None:
             gate.wait()
         else:
@@ -621,22 +610,18 @@ def _sync(its: AuditLog, core: Core, sync_ns: int | None, *, wrote: bool) -> int
 def _deliver(its: AuditLog, core: Core, parcel: _Parcel) -> bool:
     """Give it to the sink, however often it takes.  False if the time is over before."""
     sink = its._sink
-    if parcel.opens:
-        if its._files:
-            if its._policy != "never":
-                _try(its, core, sink.sync)
-            if not _insist(its, core, _rotated(sink)):
-                return False
-        its._files += 1
+    if parcel.opens and not parcel.first:
+        if its._policy != "never":
+            _try(its, core, sink.sync)
+        if not _insist(its, core, _rotated(sink)):
+            return False
     data = parcel.data
     while data:
         taken = _insist(its, core, _taken(sink, data))
         if not taken:
             return False
         data = data[taken:]
-    its._recorded += parcel.events
-    its._head = parcel.head
-    gates, gapped = _written(its, parcel.events)
+    gates, gapped = _written(its, parcel)
     _open(gates)
     if gapped:
         scribe = _steps.call_scribe(core)
@@ -665,13 +650,18 @@ def _taken(sink: Sink, data: bytes) -> Callable[[], int]:
 
 def _insist(its: AuditLog, core: Core, do: Callable[[], int]) -> int:
     """Do it until it does not fail.  0 if the log's time is over before."""
+    failed = False
     while True:
         try:
             done = do()
         except BaseException as problem:  # noqa: BLE001 - whatever it is, it is reported
-            _fail(its, core, problem)
+            _fail(its, failing=True)
+            if not failed:
+                core.on_problem("the audit log", problem)
+            failed = True
         else:
-            its._failing = False
+            if failed:
+                _mend(its)
             return done
         if not _rest(its, PORTER, RETRY_NS):
             return 0
@@ -682,14 +672,7 @@ def _try(its: AuditLog, core: Core, do: Callable[[], None]) -> None:
     try:
         do()
     except BaseException as problem:  # noqa: BLE001 - whatever it is, it is reported
-        its._failures += 1
-        core.on_problem("the audit log", problem)
-
-
-def _fail(its: AuditLog, core: Core, problem: BaseException) -> None:
-    its._failures += 1
-    if not its._failing:
-        its._failing = True
+        _fail(its, failing=False)
         core.on_problem("the audit log", problem)
 
 
@@ -746,22 +729,99 @@ def _give_up(its: AuditLog, room: Latch, gate: Gate) -> bool:
     return over
 
 
+def _sign(its: AuditLog, who: int, ident: int) -> None:
+    """One of the two has begun."""
+    with its._lock:
+        its._own[who] = ident
+
+
+def _is_own(its: AuditLog, ident: int) -> bool:
+    """Whether this thread is one of the two."""
+    with its._lock:
+        return ident == its._own[SCRIBE] or ident == its._own[PORTER]
+
+
 def _refuse(its: AuditLog) -> None:
     """A submission was refused."""
     with its._lock:
         its._refused += 1
 
 
-def _claim(its: AuditLog, events: int) -> None:
-    """So many events were taken, and are kept."""
+def _claim(its: AuditLog, kept: int, seen: int) -> None:
+    """So many events are kept, of so many that stay in somebody's list."""
     with its._lock:
-        its._pending += events
+        its._pending += kept
+        its._seen += seen
 
 
-def _set_gapped(its: AuditLog) -> None:
-    """There is a gap: the scribe wants to know when there is room."""
+def _miss(its: AuditLog, events: int) -> None:
+    """So many events are not kept: the scribe wants to know when there is room."""
     with its._lock:
+        its._missing += events
         its._gapped = True
+
+
+def _pending(its: AuditLog) -> int:
+    """How many events were taken and are not written."""
+    with its._lock:
+        return its._pending
+
+
+def _progress(its: AuditLog) -> int:
+    """How often something was written."""
+    with its._lock:
+        return its._progress
+
+
+def _begin(its: AuditLog, head: str) -> None:
+    """The sink is open, and the chain goes on there."""
+    with its._lock:
+        its._head = head
+
+
+def _end(its: AuditLog) -> None:
+    """The last record was written."""
+    with its._lock:
+        its._closed = True
+
+
+def _fail(its: AuditLog, *, failing: bool) -> None:
+    """The sink has failed; whether it is to be tried again."""
+    with its._lock:
+        its._failures += 1
+        if failing:
+            its._failing = True
+
+
+def _mend(its: AuditLog) -> None:
+    """The sink has stopped failing."""
+    with its._lock:
+        its._failing = False
+
+
+def _account(its: AuditLog) -> AuditLogStats:
+    """Every number at one instant."""
+    with its._lock:
+        recorded = its._recorded
+        pending = its._pending
+        missing = its._missing
+        refused = its._refused
+        failures = its._failures
+        failing = its._failing
+        files = its._files
+        head = its._head
+        closed = its._closed
+    return AuditLogStats(
+        recorded=recorded,
+        pending=pending,
+        missing=missing,
+        refused=refused,
+        failures=failures,
+        failing=failing,
+        files=files,
+        head=head,
+        closed=closed,
+    )
 
 
 def _post(its: AuditLog, parcels: tuple[_Parcel, ...], last: bool) -> Gate | None:  # noqa: FBT001
@@ -786,11 +846,15 @@ def _fetch(its: AuditLog, gate: Gate) -> tuple[list[_Parcel], bool]:
     return parcels, over
 
 
-def _written(its: AuditLog, events: int) -> tuple[list[Gate], bool]:
-    """So many events are in the sink.  Gates of those who wait for room, and whether the scribe does."""
+def _written(its: AuditLog, parcel: _Parcel) -> tuple[list[Gate], bool]:
+    """It is in the sink.  Gates of those who wait for room, and whether the scribe does."""
     fresh = Latch()
     with its._lock:
-        its._pending -= events
+        its._pending -= parcel.events
+        its._recorded += parcel.events
+        its._head = parcel.head
+        if parcel.opens:
+            its._files += 1
         its._progress += 1
         room = its._room
         room.over = True
