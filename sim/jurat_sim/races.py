@@ -407,7 +407,7 @@ DECLARED: tuple[Declared, ...] = (
     ),
     Declared(
         fields=("Core.phase",),
-        reads=("auditlog._wait_for_room",),
+        reads=("auditlog._is_closed",),
         kind=Kind.CHECKED,
         why="the step that follows looks at it",
     ),

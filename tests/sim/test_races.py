@@ -374,19 +374,25 @@ def counted(stage: Stage) -> None:
     _audited(stage, "count")
 
 
+def _takes_its_time(stage: Stage, write: int) -> int | None:
+    for _ in range(4):
+        stage.runtime.pause("the sink")
+    if write == 3:
+        raise OSError
+    return 300 if write == 2 else None
+
+
 def _audited(stage: Stage, when_full: str) -> None:
     jurat = stage.jurat
     auditlog = import_module(f"{jurat.__name__}.auditlog")
 
-    def before(write: int) -> int | None:
-        for _ in range(4):
-            stage.runtime.pause("the sink")
-        if write == 3:
-            raise OSError
-        return 300 if write == 2 else None
-
     log = auditlog.AuditLog(
-        Memory(before), when_full=when_full, buffer=3, patience=MOMENT, digest_after=MOMENT, sync="batch"
+        Memory(partial(_takes_its_time, stage)),
+        when_full=when_full,
+        buffer=3,
+        patience=MOMENT,
+        digest_after=MOMENT,
+        sync="batch",
     )
     worker = stage.build_worker(threads=2, drain_deadline=None, audit_log=log)
 

@@ -8,7 +8,8 @@ In a child process a worker is a copy without threads, made at an instant when a
 been taken and any of its lists half written.  So the copy has stopped, for good: `start` and `submit`
 raise `WorkerForked`, and so does whatever would wait for a task that had not ended, or cancel it, for
 its end is seen in the parent only.  A shutdown of it is complete, its subscriptions have ended, and the
-statuses stay what they were.  A worker that is made in the child is a worker like any other.
+statuses stay what they were.  Its audit log is the parent's, which goes on with it.  A worker that is made
+in the child is a worker like any other.
 """
 
 from __future__ import annotations

@@ -349,15 +349,19 @@ def _wait_for_room(its: AuditLog, patience_ns: int) -> None:
     patient = True
     while patient:
         progress = _progress(its)
-        if _has_room(its) or core.phase is not Phase.OPEN:
+        if _has_room(its) or _is_closed(core):
             return
         room, gate = _enrol(its, core.runtime.gate(), progress)
         if gate is not None:
             left = until - core.now()
             patient = (left > 0 and gate.wait_for(left)) or _give_up(its, room, gate)
-    if not _has_room(its):
+    if not (_has_room(its) or _is_closed(core)):
         _refuse(its)
         raise AuditLogFull(its._buffer)
+
+
+def _is_closed(core: Core) -> bool:
+    return core.phase is not Phase.OPEN
 
 
 # ---------------------------------------------------------------------------------- the scribe
@@ -428,6 +432,7 @@ class _Desk:
             if self.in_file >= its._limit:
                 self.turn_over()
             elif made < most:  # what comes next is too long for a record
+                _claim(its, -1, 0)
                 self.leave_out(events[at : at + 1])
                 self.declare()
                 at += 1
