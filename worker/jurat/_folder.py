@@ -105,7 +105,7 @@ class Folder:
             if beyond or record is None:
                 cut.append((path.name, beyond))
             if record is not None:
-                return Head(self._seq(path, record) + 1, hash_of(record).hex(), number, tuple(reversed(cut)))
+                return Head(self._seq(path, record) + 1, hash_of(record), number, tuple(reversed(cut)))
         return Head(file=number, recovered=tuple(reversed(cut)))
 
     def _seq(self, path: Path, record: bytes) -> int:

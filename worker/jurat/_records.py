@@ -62,9 +62,9 @@ class Head(NamedTuple):
     """Files that do not end with a whole record, and how many bytes each has after its last one."""
 
 
-def hash_of(record: bytes) -> bytes:
-    """A record's hash: over its bytes without the newline."""
-    return sha256(record).digest()
+def hash_of(record: bytes) -> str:
+    """A record's hash, in hexadecimal: over its bytes without the newline."""
+    return sha256(record).hexdigest()
 
 
 class Chain:
@@ -98,7 +98,7 @@ class Chain:
         self._cache: dict[int, tuple[dict[str, Any], str]] = {}
         self._base_ns = -SECOND  # when the second of the wall clock began, and
         self._second = ""  # that second, in words
-        self._hashes: list[bytes] = []  # hashes of the records since the last digest
+        self._hashes: list[str] = []  # hashes of the records since the last digest
         self.seq = head.seq
         self.prev = head.prev
         self.file = head.file
@@ -144,18 +144,17 @@ class Chain:
         cache, hashes, heads = self._cache, self._hashes, self._heads
         stamp, stamped_ns = "", -1
         for at, action, task, attempt, detail in events:
-            rest = PLAIN.get(action)
-            if rest is None:
-                if action == "Complete":
-                    rest = f',"returned_ns":{detail}'
-                elif action == "Submit":
-                    known = cache.get(id(detail))
-                    rest = known[1] if known is not None and known[0] is detail else self._terms(detail)
-                else:
-                    self.look(action)
-                    rest = "".join(
-                        [f",{quoted(name)}:{_text(value)}" for name, value in DETAILS[action](detail)]
-                    )
+            head = heads.get(action)
+            if head is None:
+                self.look(action)
+                head = self._head(action)
+            if detail is None and action in PLAIN:
+                rest = ""
+            elif action == "Complete":
+                rest = f',"returned_ns":{detail}'
+            else:
+                known = cache.get(id(detail))
+                rest = known[1] if known is not None and known[0] is detail else self._rest(action, detail)
                 if len(rest) > LONGEST - REST:
                     break
             if at != stamped_ns:  # what happens in one step has one instant
@@ -163,13 +162,11 @@ class Chain:
                     base_ns, second = self._turn_second(at)
                 stamp = f'"wall":"{second}{at - base_ns:09d}Z","ns":{at}'
                 stamped_ns = at
-            head = heads.get(action) or self._head(action)
             record = (
                 f'{{"seq":{seq},"prev":"{prev}",{stamp}{head}"task":{task},"attempt":{attempt}{rest}}}'
             ).encode()
-            digest = sha256(record).digest()
-            hashes.append(digest)
-            prev = digest.hex()
+            prev = sha256(record).hexdigest()
+            hashes.append(prev)
             seq += 1
             records.append(record)
             room -= len(record)
@@ -230,14 +227,16 @@ class Chain:
             f'{{"seq":{self.seq},"prev":"{self.prev}","wall":"{self._second}{at - self._base_ns:09d}Z",'
             f'"ns":{at},{rest}}}'
         ).encode()
-        digest = hash_of(line)
-        self._hashes.append(digest)
-        self.prev = digest.hex()
+        self.prev = hash_of(line)
+        self._hashes.append(self.prev)
         self.seq += 1
         return line + b"\n"
 
     def _head(self, action: str) -> str:
-        head = self._heads[action] = f',"kind":"event","action":"{action}","phase":"{self._phase}",'
+        """What the records of an action have in common, in this phase."""
+        head = f',"kind":"event","action":"{action}","phase":"{self._phase}",'
+        if action not in PHASES:
+            self._heads[action] = head
         return head
 
     def _turn_second(self, at: int) -> tuple[int, str]:
@@ -250,31 +249,30 @@ class Chain:
     def _wall(self, wall_ns: int) -> str:
         return f"{_second(wall_ns // SECOND)}{wall_ns % SECOND:09d}Z"
 
-    def _terms(self, detail: dict[str, Any]) -> str:
-        """The terms of a Submit.  Tasks for which nothing special was said share one dict."""
-        known = self._cache.get(id(detail))
-        if known is not None and known[0] is detail:
-            return known[1]
+    def _rest(self, action: str, detail: Any) -> str:
+        """What an action says beyond what every event does."""
+        if action != "Submit":
+            return "".join([f",{quoted(name)}:{_text(value)}" for name, value in DETAILS[action](detail)])
         terms: list[str] = []
         for name, value in detail.items():
             said = value
             if self._key is not None and name in PSEUDONYMS and value is not None:
                 said = _pseudonym(self._key, name, value)
             terms.append(f",{quoted(name)}:{_text(said)}")
+        text = "".join(terms)
         if len(self._cache) >= CACHED:
             self._cache.clear()
-        text = "".join(terms)
-        self._cache[id(detail)] = (detail, text)
+        self._cache[id(detail)] = (detail, text)  # tasks for which nothing special was said share one dict
         return text
 
 
-def root_of(hashes: list[bytes]) -> bytes:
-    """The root over at least one record, given their hashes.
+def root_of(hashes: list[str]) -> bytes:
+    """The root over at least one record, given their hashes in hexadecimal.
 
     RFC 9162 splits a tree at the largest power of two; pairing neighbours, level by level, and taking one
     that has no neighbour to the next level as it is, gives the same tree.
     """
-    pages = [b"".join(hashes[at : at + PAGE]) for at in range(0, len(hashes), PAGE)]
+    pages = [bytes.fromhex("".join(hashes[at : at + PAGE])) for at in range(0, len(hashes), PAGE)]
     nodes = [sha256(b"\0" + page).digest() for page in pages]
     while len(nodes) > 1:
         odd = nodes[-1:] if len(nodes) & 1 else []
@@ -315,8 +313,8 @@ def _members(members: Mapping[str, Any]) -> str:
     return ",".join([f"{quoted(name)}:{_text(value)}" for name, value in members.items()])
 
 
-PLAIN = dict.fromkeys(("Start", "Evict", "BecomeDue", "Expire", "ShutdownCancel", "Abandon"), "")
-"""Actions that have no detail and change no phase."""
+PLAIN = frozenset({"Start", "Evict", "BecomeDue", "Expire", "ShutdownCancel", "Abandon"})
+"""Actions that have no detail, and change no phase."""
 PHASES = {"BeginDrain": "draining", "StopNow": "stopping", "DrainDeadline": "stopping", "Stopped": "stopped"}
 
 
