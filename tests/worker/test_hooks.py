@@ -77,7 +77,9 @@ def test_an_observer_that_fails_or_stalls_touches_no_task(hire: Hire, reported: 
     worker, _ = hire(threads=1, observers=[fails, stalls, told.append])
     worker.start()
     assert worker.submit(double, 21).result(PATIENCE) == 42
-    assert worker.stop_now().wait(PATIENCE)
+    shutdown = worker.stop_now()
+    assert shutdown.wait(PATIENCE)
+    assert shutdown.done  # though the observer stalls
     door.set()
     for helper in worker._core.helpers:
         assert helper.join(None)

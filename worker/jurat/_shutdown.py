@@ -70,7 +70,7 @@ class Shutdown:
         bound = self._bound()
         for helper in core.helpers:
             ended = helper.join(self._left(bound if until is None or bound is None else min(bound, until)))
-            if not ended and until is not None and core.now() >= until:
+            if not ended and until is not None and (bound is None or until < bound):
                 return False
         return core.audit is None or core.audit.join(until)
 
