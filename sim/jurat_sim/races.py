@@ -479,6 +479,12 @@ DECLARED: tuple[Declared, ...] = (
         why="asked of a task whose status was seen to be terminal, and every section writes that last",
     ),
     Declared(
+        fields=("Task._value",),
+        reads=("_task.Task.result",),
+        kind=Kind.FINAL,
+        why="written in the step that ends the task, before the status; whoever reads it has seen that",
+    ),
+    Declared(
         fields=("Latch.over", "Seat.leaving"),
         reads=("_threads._man",),
         kind=Kind.FINAL,
@@ -540,7 +546,7 @@ DECLARED: tuple[Declared, ...] = (
     # Writes whose order shows nowhere.
     Declared(
         fields=("Core.threads[]",),
-        writes=("_results.start_herald", "_worker.Worker._spawn_all"),
+        writes=("_results.start_herald", "_threads._man", "_worker.Worker._spawn_all"),
         kind=Kind.COMMUTES,
         why="each appends its own; a shutdown reads them when those who append have passed their latches",
     ),

@@ -416,9 +416,35 @@ def _audited(stage: Stage, when_full: str) -> None:
     stage.client("onlooker", onlooker)
 
 
+def asked(stage: Stage) -> None:
+    """A client asks for a result again and again and never waits; threads come while others subscribe."""
+    jurat = stage.jurat
+    worker = stage.build_worker(threads=1, drain_deadline=None)
+    worker.start()
+    submission = stage.submit(lambda _: 1)
+
+    def asker() -> None:
+        for _ in range(40):
+            if submission.handle.status.terminal:
+                submission.handle.result()
+            stage.runtime.pause("nothing that would put it in order")
+
+    def grower() -> None:
+        stage.resize(3)
+
+    def subscriber() -> None:
+        with suppress(jurat.WorkerStopped):
+            stage.subscribe()
+
+    stage.client("asker", asker)
+    stage.client("grower", grower)
+    stage.client("subscriber", subscriber)
+    stage.client("closer", lambda: stage.close(stage.drain()))
+
+
 OWN = [
     Scenario(name=it.__name__, text=it.__doc__ or "", describe=it)
-    for it in (watched, limited, audited, counted)
+    for it in (watched, limited, audited, counted, asked)
 ]
 """What the bench's own scenarios do seldom or never."""
 EVERYWHERE = [*SCENARIOS.values(), *OWN]
