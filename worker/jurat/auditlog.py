@@ -6,8 +6,8 @@
     with Worker(audit_log=AuditLog("audit", when_full="wait")) as worker:
         ...
 
-What is in the files is described in `docs/audit-log.md`; `jurat verify` checks them, and so can a program
-of your own.  No argument, result, message or metadata of a task ever reaches them.
+What is in the files is described in `docs/audit-log.md`, for whoever checks them with a program of their own.
+No argument, result, message or metadata of a task ever reaches them.
 
 A step appends its event to the worker's list and is done: it never waits for the log.  Two threads do the
 rest.  The *scribe* takes the events off the list, in order, and makes records of them (`_records`); it waits
